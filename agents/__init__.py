@@ -1,0 +1,1 @@
+"""Agents that act and learn, and the loop in which they train each other."""

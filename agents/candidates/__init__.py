@@ -1,0 +1,1 @@
+"""Classical RL over candidate actions: network and MaskablePPO learner."""

@@ -1,0 +1,1 @@
+"""The co-evolution loop: recipes, state, phases, diagnostics."""

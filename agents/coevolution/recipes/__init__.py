@@ -1,0 +1,1 @@
+"""Recipes: complete statements of an experiment, as YAML."""

@@ -1,0 +1,3 @@
+"""Agentic self-learning as Gymnasium environments."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Dialects: how a seat's turns and tool results are written as text."""

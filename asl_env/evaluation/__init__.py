@@ -1,0 +1,1 @@
+"""Offline evaluation: metrics, runner and statistics."""

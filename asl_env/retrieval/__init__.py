@@ -1,0 +1,1 @@
+"""Retrieval: searchable indexes over passages."""

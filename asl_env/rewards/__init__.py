@@ -1,0 +1,1 @@
+"""Rewards: pure functions and the reward models built from them."""

@@ -1,0 +1,1 @@
+"""What is known: sources, passages, the passage store and the catalog."""

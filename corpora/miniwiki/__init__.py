@@ -1,0 +1,1 @@
+"""MiniWiki: an encyclopedia written from facts, with an oracle."""

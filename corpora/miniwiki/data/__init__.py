@@ -1,0 +1,1 @@
+"""Data files of MiniWiki; see SOURCES.md for origin and licence."""
