@@ -59,7 +59,7 @@ class Task:
         for answer in self.answers:
             if not normalize(answer):
                 raise InvalidTaskError(
-                    f"task {self.id!r}: answer {answer!r} normalises to nothing; remove or reword it"
+                    f"task {self.id!r}: answer {answer!r} normalises to nothing; reword it"
                 )
 
 

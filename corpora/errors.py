@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class AslError(Exception):
-    """Base of every error this project raises on purpose; the command line prints it as one line."""
+    """Base of every error raised on purpose; the command line prints it as one line."""
 
 
 class CorpusError(AslError):
