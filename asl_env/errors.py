@@ -11,6 +11,7 @@ __all__ = [
     "CorpusError",
     "InvalidTaskError",
     "RecipeError",
+    "RecordError",
     "RunError",
     "SearchUnavailableError",
     "did_you_mean",
@@ -35,6 +36,10 @@ class AgentError(AslError):
 
 class RecipeError(AslError):
     """A recipe with an unknown or impossible field."""
+
+
+class RecordError(AslError):
+    """A saved trajectory or result that cannot be read; the message names file, line and field."""
 
 
 class RunError(AslError):
