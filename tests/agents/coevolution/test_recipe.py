@@ -1,0 +1,132 @@
+"""Recipes: complete, strict, and wrong ones are explained in one line that names the field."""
+
+import copy
+
+import pytest
+import yaml
+
+from asl_env.agents.coevolution.recipe import Recipe
+from asl_env.agents.coevolution.recipefile import (
+    first_difference,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+)
+from asl_env.errors import RecipeError
+
+BASE = load_recipe("asl").model_dump(mode="json")
+
+
+def refused(change) -> str:
+    data = copy.deepcopy(BASE)
+    change(data)
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(data, "mine.yaml")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("recipe mine.yaml: ")
+    return message
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_is_valid_and_bears_its_file_name(name):
+    assert load_recipe(name).name == name
+
+
+def test_the_frozen_control_differs_from_asl_only_in_the_verify_phase():
+    frozen = load_recipe("asl-frozen-grm").model_dump(mode="json")
+    difference = first_difference(BASE, frozen, ignore=("name", "about"))
+    assert difference == "field 'verify.enabled' was True and is now False"
+    assert first_difference(BASE, frozen, ignore=("name", "about", "verify.enabled")) is None
+
+
+def test_an_unknown_field_is_named_with_the_nearest_known_one():
+    assert "unknown field 'rouns'; did you mean 'rounds'?" in refused(
+        lambda data: data.update(rouns=3)
+    )
+    assert "unknown field 'solve.num_env'; did you mean 'num_envs'?" in refused(
+        lambda data: data["solve"].update(num_env=3)
+    )
+    assert "unknown field 'verify.plateau.windows'; did you mean 'window'?" in refused(
+        lambda data: data["verify"].update(plateau={"window": 8, "windows": 3})
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "expected"),
+    [
+        ("generate", "threshold", 1.5, "field 'generate.threshold'"),
+        ("generate", "solves", 1, "field 'generate.solves'"),
+        ("generate", "accuracy", [0.8, 0.3], "accuracy [0.8, 0.3] is not an interval"),
+        ("generate", "accept", "all", "field 'generate.accept'"),
+        ("solve", "steps", -5, "field 'solve.steps'"),
+        ("solve", "steps", "many", "field 'solve.steps'"),
+        ("solve", "chunk_steps", 10**9, "chunk_steps 1000000000 is more than steps"),
+        ("solve", "group_size", 5, "num_envs 32 is not a multiple of group_size"),
+        ("solve", "reward", "vibes", "field 'solve.reward'"),
+        ("alarm", "gap", float("nan"), "field 'alarm.gap'"),
+        ("requests", "seed_share", 1.0, "field 'requests.seed_share'"),
+        ("verify", "labels", "real", "labels 'real' needs the field 'real'"),
+        ("generate", "enabled", False, "solve.tasks is 'generated' but generate.enabled is false"),
+    ],
+)
+def test_impossible_values_are_one_line_that_names_the_field(section, field, value, expected):
+    assert expected in refused(lambda data: data[section].update({field: value}))
+
+
+def test_a_missing_field_is_named():
+    assert "field 'solve' is missing" in refused(lambda data: data.pop("solve"))
+
+
+def test_several_mistakes_are_counted():
+    assert refused(lambda data: data.update(a=1, b=2)).endswith("(and 1 more)")
+
+
+def test_overrides_reach_nested_fields_and_are_validated():
+    recipe = load_recipe("asl", ["solve.steps=9000", "solve.plateau=null", "name=mine"])
+    assert (recipe.solve.steps, recipe.solve.plateau, recipe.name) == (9000, None, "mine")
+    with pytest.raises(RecipeError, match="did you mean 'steps'"):
+        load_recipe("asl", ["solve.step=9000"])
+    with pytest.raises(RecipeError, match="write field=value"):
+        load_recipe("asl", ["solve.steps"])
+    with pytest.raises(RecipeError, match="'name' has no fields inside"):
+        load_recipe("asl", ["name.x=1"])
+
+
+def test_an_unknown_recipe_gets_a_suggestion():
+    with pytest.raises(RecipeError, match="did you mean 'asl-frozen-grm'"):
+        load_recipe("asl-frozen-gm")
+
+
+def test_a_recipe_file_that_is_not_a_recipe(tmp_path):
+    path = tmp_path / "broken.yaml"
+    for text, expected in [("a: [", "not YAML"), ("- 1", "mapping of fields")]:
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(RecipeError, match=expected):
+            load_recipe(path)
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / "absent.yaml")
+
+
+def test_a_recipe_survives_its_own_yaml(tmp_path):
+    path = tmp_path / "copy.yaml"
+    recipe = load_recipe("asl", ["generate.accuracy=[0.3, 0.8]"])
+    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json")), encoding="utf-8")
+    assert load_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["name=search-r1", "generate.enabled=false", "verify.enabled=false", "solve.reward=em",
+         "solve.tasks=train.jsonl", "format_reward=false"],
+        ["name=absolute-zero", "generate.reward=absolute-zero", "judge=rule",
+         "verify.enabled=false", "solve.reward=em", "generate.verifications=0"],
+        ["name=r-zero", "generate.reward=r-zero", "generate.accuracy=[0.3, 0.8]",
+         "generate.answer=majority", "verify.enabled=false", "solve.reward=em"],
+        ["name=rule-reward", "verify.enabled=false", "solve.reward=cover-em"],
+        ["name=asl-real-data", "verify.real={path: real.jsonl, share: 0.1, start_round: 3}"],
+    ],
+)  # fmt: skip
+def test_the_published_relatives_can_be_written_down(overrides):
+    assert isinstance(load_recipe("asl", overrides), Recipe)
