@@ -1,0 +1,177 @@
+"""The facts of MiniWiki: entities, what holds between them, and how to look both up."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections import defaultdict
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from asl_env.corpora.errors import CorpusError, did_you_mean
+from asl_env.corpora.miniwiki.relations import RELATIONS
+
+HELDOUT_SHARE = 10
+
+
+class Entity(NamedTuple):
+    """Something an article can be about.
+
+    Attributes:
+        id: Unique, ``type:words-of-the-title``.
+        type: Entity type ("city", "person", ...).
+        name: Its name inside a sentence, without an article.
+        aliases: Other names.
+        title: Title of its article; unique.
+        article: ``"the"``, ``"a"``, ``"an"`` or empty, what goes before the name in a sentence.
+    """
+
+    id: str
+    type: str
+    name: str
+    aliases: tuple[str, ...]
+    title: str
+    article: str
+
+    @property
+    def phrase(self) -> str:
+        """The name with its article, as it stands inside a sentence: "the Vistula"."""
+        return f"{self.article} {self.name}" if self.article else self.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name, the title and the aliases, without repetition."""
+        return tuple(dict.fromkeys((self.name, self.title, *self.aliases)))
+
+
+class Fact(NamedTuple):
+    """One fact: subject id, relation name, object (an entity id or a literal)."""
+
+    subject: str
+    relation: str
+    object: str
+
+
+class Facts:
+    """All facts, indexed both ways.
+
+    Args:
+        entities: The entities.
+        triples: The facts.
+
+    Attributes:
+        entities: Entities by id.
+        triples: All facts, sorted.
+    """
+
+    def __init__(self, entities: list[Entity], triples: list[Fact]) -> None:
+        self.entities = {entity.id: entity for entity in entities}
+        self.triples = tuple(triples)
+        self._titles = {entity.title.casefold(): entity for entity in entities}
+        self._names: dict[str, list[Entity]] = defaultdict(list)
+        for entity in entities:
+            for name in {name.casefold() for name in entity.names}:
+                self._names[name].append(entity)
+        self._types: dict[str, list[Entity]] = defaultdict(list)
+        for entity in entities:
+            self._types[entity.type].append(entity)
+        self._objects: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._subjects: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._about: dict[str, list[Fact]] = defaultdict(list)
+        self._naming: dict[str, list[Fact]] = defaultdict(list)
+        for fact in triples:
+            self._objects[fact.subject, fact.relation].append(fact.object)
+            self._subjects[fact.relation, fact.object].append(fact.subject)
+            self._about[fact.subject].append(fact)
+            if fact.object in self.entities:
+                self._naming[fact.object].append(fact)
+
+    def entity(self, entity_id: str) -> Entity:
+        """The entity with an id.
+
+        Raises:
+            CorpusError: There is none.
+        """
+        found = self.entities.get(entity_id)
+        if found is None:
+            near = [key for key in self.entities if key.startswith(entity_id.split(":")[0] + ":")]
+            raise CorpusError(f"no entity {entity_id!r}{did_you_mean(entity_id, near)}")
+        return found
+
+    def by_title(self, title: str) -> Entity | None:
+        """The entity whose article has this title, ignoring case."""
+        return self._titles.get(title.casefold())
+
+    def named(self, name: str) -> tuple[Entity, ...]:
+        """Every entity with this name, title or alias, ignoring case and a leading "the"."""
+        found = self._names.get(name.casefold())
+        if found is None and name[:4].casefold() == "the ":
+            found = self._names.get(name[4:].casefold())
+        return tuple(found or ())
+
+    def of_type(self, type_: str) -> tuple[Entity, ...]:
+        """All entities of a type, by id."""
+        return tuple(self._types.get(type_, ()))
+
+    def objects(self, subject: str, relation: str) -> tuple[str, ...]:
+        """The objects of a subject under a relation: entity ids or literals."""
+        return tuple(self._objects.get((subject, relation), ()))
+
+    def subjects(self, relation: str, object_: str) -> tuple[str, ...]:
+        """The ids of all subjects that have this object under a relation."""
+        return tuple(self._subjects.get((relation, object_), ()))
+
+    def about(self, entity_id: str) -> tuple[Fact, ...]:
+        """The facts whose subject is this entity."""
+        return tuple(self._about.get(entity_id, ()))
+
+    def naming(self, entity_id: str) -> tuple[Fact, ...]:
+        """The facts whose object is this entity."""
+        return tuple(self._naming.get(entity_id, ()))
+
+    def of_relation(self, relation: str) -> tuple[Fact, ...]:
+        """All facts of one relation."""
+        return tuple(fact for fact in self.triples if fact.relation == relation)
+
+    def phrase(self, fact: Fact) -> str:
+        """The object of a fact as it stands inside a sentence: "the Vistula", "1,047", "384 BC"."""
+        if fact.object in self.entities:
+            return self.entities[fact.object].phrase
+        return show(fact.relation, fact.object)
+
+    def answers(self, fact: Fact) -> tuple[str, ...]:
+        """All texts that name the object of a fact, the plainest first."""
+        if fact.object in self.entities:
+            return self.entities[fact.object].names
+        return tuple(dict.fromkeys((show(fact.relation, fact.object), fact.object)))
+
+    @staticmethod
+    def heldout(entity_id: str) -> bool:
+        """Whether questions about this subject are kept for evaluation (a tenth of the ids)."""
+        return int(hashlib.md5(entity_id.encode()).hexdigest(), 16) % HELDOUT_SHARE == 0
+
+
+def show(relation: str, literal: str) -> str:
+    """A literal as it is written in sentences: thousands get commas, early years get "BC"."""
+    kind = RELATIONS[relation].object_kind
+    if kind == "year":
+        return f"{literal[1:]} BC" if literal.startswith("-") else literal
+    if kind.startswith("number:"):
+        return f"{int(literal):,}" if literal.lstrip("-").isdigit() else literal
+    return literal
+
+
+@cache
+def load() -> Facts:
+    """The facts that ship with the package, read once per process."""
+    entities = [
+        Entity(id_, type_, name, tuple(aliases.split("|")) if aliases else (), title, article)
+        for id_, type_, name, aliases, title, article in _rows("entities.tsv.gz")
+    ]
+    return Facts(entities, [Fact(*row) for row in _rows("facts.tsv.gz")])
+
+
+def _rows(name: str) -> list[list[str]]:
+    data = files("asl_env.corpora.miniwiki.data").joinpath(name).read_bytes()
+    return [line.split("\t") for line in gzip.decompress(data).decode("utf-8").splitlines()]

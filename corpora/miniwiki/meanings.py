@@ -1,0 +1,129 @@
+"""What a question means: a small tree over the facts, and the set of things it denotes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Union
+
+from asl_env.corpora.miniwiki.reading import number
+
+if TYPE_CHECKING:
+    from asl_env.corpora.miniwiki.facts import Facts
+
+#: A comparison of two names that stand for more pairs of entities than this denotes nothing.
+_MAX_PAIRS = 400
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name or literal; several values when namesakes share the name."""
+
+    values: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One hop: the objects (``forward``) or the subjects of a relation."""
+
+    relation: str
+    forward: bool
+    of: Meaning
+    types: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The members of a set whose measure is the greatest (or the least)."""
+
+    members: Meaning
+    measure: str
+    most: bool
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The one of two things whose measure is greater (or smaller); both when they tie."""
+
+    left: Meaning
+    right: Meaning
+    measure: str
+    most: bool
+
+
+Meaning = Union[Named, Step, Extreme, Contest]  # noqa: UP007 (a recursive alias at run time)
+
+
+def hops(meaning: Meaning) -> int:
+    """Number of facts that must be looked up one after the other (longest branch)."""
+    if isinstance(meaning, Named):
+        return 0
+    if isinstance(meaning, Step):
+        return 1 + hops(meaning.of)
+    if isinstance(meaning, Extreme):
+        return 1 + hops(meaning.members)
+    return 1 + max(hops(meaning.left), hops(meaning.right))
+
+
+def denotation(meaning: Meaning, facts: Facts) -> frozenset[str]:
+    """Computes everything a meaning denotes.
+
+    Args:
+        meaning: The tree.
+        facts: The facts it is read over.
+
+    Returns:
+        Entity ids or literals; empty if the facts do not say.
+    """
+    if isinstance(meaning, Named):
+        return meaning.values
+    if isinstance(meaning, Step):
+        return _step(meaning, facts)
+    if isinstance(meaning, Extreme):
+        members = denotation(meaning.members, facts)
+        return _best(members, meaning.measure, meaning.most, facts)
+    left, right = denotation(meaning.left, facts), denotation(meaning.right, facts)
+    return _contest(left, right, meaning.measure, meaning.most, facts)
+
+
+def _step(meaning: Step, facts: Facts) -> frozenset[str]:
+    follow = facts.objects if meaning.forward else facts.subjects
+    found: set[str] = set()
+    for value in denotation(meaning.of, facts):
+        ends = follow(value, meaning.relation) if meaning.forward else follow(
+            meaning.relation, value
+        )
+        found.update(ends)
+    if meaning.types is None:
+        return frozenset(found)
+    return frozenset(v for v in found if facts.type_of(v) in meaning.types)
+
+
+def measured(entity: str, measure: str, facts: Facts) -> float | None:
+    """The value of a functional number or year relation; ``None`` if unknown or ambiguous."""
+    values = facts.objects(entity, measure)
+    return number(values[0]) if len(values) == 1 else None
+
+
+def _best(members: Iterable[str], measure: str, most: bool, facts: Facts) -> frozenset[str]:
+    sizes = {m: size for m in members if (size := measured(m, measure, facts)) is not None}
+    if not sizes:
+        return frozenset()
+    goal = max(sizes.values()) if most else min(sizes.values())
+    return frozenset(m for m, size in sizes.items() if size == goal)
+
+
+def _contest(
+    left: frozenset[str], right: frozenset[str], measure: str, most: bool, facts: Facts
+) -> frozenset[str]:
+    if len(left) * len(right) > _MAX_PAIRS:
+        return frozenset()
+    found: set[str] = set()
+    for a in left:
+        for b in right:
+            both_known = (
+                measured(a, measure, facts) is not None and measured(b, measure, facts) is not None
+            )
+            if a != b and both_known:
+                found |= _best((a, b), measure, most, facts)
+    return frozenset(found)

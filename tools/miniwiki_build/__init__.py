@@ -1,0 +1,1 @@
+"""Turns openly licensed packages into MiniWiki's entity and fact tables."""
