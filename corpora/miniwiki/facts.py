@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from asl_env.corpora.errors import CorpusError, did_you_mean
+from asl_env.corpora.miniwiki.phrasings import DESCRIPTIONS
 from asl_env.corpora.miniwiki.relations import RELATIONS
 
 HELDOUT_SHARE = 10
@@ -109,6 +110,23 @@ class Facts:
         if found is None and name[:4].casefold() == "the ":
             found = self._names.get(name[4:].casefold())
         return tuple(found or ())
+
+    def namesakes(self) -> dict[str, tuple[Entity, ...]]:
+        """Names shared by several entities that are the title of none, each with its bearers."""
+        shared: dict[str, tuple[Entity, ...]] = {}
+        for folded, entities in self._names.items():
+            if len(entities) > 1 and folded not in self._titles:
+                spelt = next(n for n in entities[0].names if n.casefold() == folded)
+                shared[spelt[0].upper() + spelt[1:]] = tuple(entities)
+        return shared
+
+    def descriptions(self, entity_id: str) -> tuple[str, ...]:
+        """What stands for an entity in its own article: "it", "the city", "the physicist"."""
+        entity = self.entities[entity_id]
+        if entity.type != "person":
+            return DESCRIPTIONS.get(entity.type, ())
+        jobs = self._objects.get((entity_id, "person_profession"), ())
+        return tuple(f"the {self.entities[job].name}" for job in jobs)
 
     def of_type(self, type_: str) -> tuple[Entity, ...]:
         """All entities of a type, by id."""

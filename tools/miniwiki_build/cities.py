@@ -30,7 +30,9 @@ class Cities:
         records: Their GeoNames records by the same id.
     """
 
-    def __init__(self, table: Table, sources: Sources, countries: dict[str, Key], most: int) -> None:
+    def __init__(
+        self, table: Table, sources: Sources, countries: dict[str, Key], most: int
+    ) -> None:
         self.table = table
         self.countries = countries
         self.keys: dict[int, Key] = {}

@@ -46,9 +46,7 @@ def add_countries(table: Table, sources: Sources) -> dict[str, Key]:
     for iso, land in atlas.items():
         aliases = [dig(land.book, "Government", "Country name", "conventional long form")]
         aliases = [a for a in aliases if 3 < len(a) < 60 and a != "none"]
-        keys[iso] = table.entity(
-            land.kind, iso, land.name, aliases, land.article, (land.kind, iso)
-        )
+        keys[iso] = table.entity(land.kind, iso, land.name, aliases, land.article, (land.kind, iso))
     currencies = _currencies(sources)
     languages = _languages(sources)
     for iso, land in atlas.items():
@@ -158,8 +156,11 @@ def _state(table: Table, land: Land, key: Key, keys: dict[str, Key]) -> None:
         )
         if iso:
             table.fact(key, "country_independent_from", keys[iso])
-    ruled = re.search(r" of (?:the )?(Kingdom of Denmark|UK|France|Norway|Australia|US|New Zealand|"
-                      r"Kingdom of the Netherlands)\b", land.dependency)
+    ruled = re.search(
+        r" of (?:the )?(Kingdom of Denmark|UK|France|Norway|Australia|US|New Zealand|"
+        r"Kingdom of the Netherlands)\b",
+        land.dependency,
+    )
     if ruled:
         table.fact(key, "territory_sovereign", keys[RULERS[ruled[1]]])
 

@@ -38,7 +38,11 @@ def add_elements(
         other = second[row["symbol"]]
         name = row["name"].lower()
         key = table.entity(
-            "element", row["symbol"], name, [SPELLINGS.get(row["name"], "").lower()], "",
+            "element",
+            row["symbol"],
+            name,
+            [SPELLINGS.get(row["name"], "").lower()],
+            "",
             ("element",),
         )
         keys[row["symbol"]] = key
