@@ -107,9 +107,5 @@ class Grammar:
         return end == self._relations[measure].subject_type
 
     def _cloze(self, relation: str, sentence: str) -> None:
-        self.clozes.add(
-            sentence.replace("{o}", BLANK).replace("{s}", SLOT), Hop(relation, True)
-        )
-        self.clozes.add(
-            sentence.replace("{s}", BLANK).replace("{o}", SLOT), Hop(relation, False)
-        )
+        self.clozes.add(sentence.replace("{o}", BLANK).replace("{s}", SLOT), Hop(relation, True))
+        self.clozes.add(sentence.replace("{s}", BLANK).replace("{o}", SLOT), Hop(relation, False))

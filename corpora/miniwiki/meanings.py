@@ -87,16 +87,16 @@ def denotation(meaning: Meaning, facts: Facts) -> frozenset[str]:
 
 
 def _step(meaning: Step, facts: Facts) -> frozenset[str]:
-    follow = facts.objects if meaning.forward else facts.subjects
     found: set[str] = set()
     for value in denotation(meaning.of, facts):
-        ends = follow(value, meaning.relation) if meaning.forward else follow(
-            meaning.relation, value
-        )
-        found.update(ends)
+        if meaning.forward:
+            found.update(facts.objects(value, meaning.relation))
+        else:
+            found.update(facts.subjects(meaning.relation, value))
     if meaning.types is None:
         return frozenset(found)
-    return frozenset(v for v in found if facts.type_of(v) in meaning.types)
+    entities = facts.entities
+    return frozenset(v for v in found if v in entities and entities[v].type in meaning.types)
 
 
 def measured(entity: str, measure: str, facts: Facts) -> float | None:

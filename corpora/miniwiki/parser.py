@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from asl_env.corpora.miniwiki.grammar import Best, Grammar, Hop
 from asl_env.corpora.miniwiki.meanings import Contest, Extreme, Meaning, Named, Step
@@ -32,6 +32,10 @@ _PLACED = ("", "in ", "on ", "at ")
 Meanings = tuple[Meaning, ...]
 
 
+def _merged(layers: Iterable[Meanings]) -> Meanings:
+    return tuple(dict.fromkeys(chain.from_iterable(layers)))
+
+
 class Parser:
     """Reads one question; made anew for each.
 
@@ -48,25 +52,35 @@ class Parser:
         self._here: Meanings = ()
         self._phrases = 0
 
-    def read(self, text: str) -> Meanings:
-        """All meanings of a canonical question; none if it is outside the language."""
+    def read(self, text: str) -> Iterator[Meanings]:
+        """All meanings of a canonical question, those of the plainest reading first.
+
+        Args:
+            text: The canonical question.
+
+        Yields:
+            The meanings under one way of reading (question, cloze ...), perhaps none; the later
+            ones count only where the facts know nothing about the earlier.
+        """
         parts = _BINDING.split(text)
         if len(parts) > 2 * MAX_DEPTH:
-            return ()
+            return
         while len(parts) > 1:
-            described, variable = self._in_article(parts.pop().strip(_TAIL)), parts.pop()
-            if not described or variable in self._bound:
-                return ()
-            self._bound[variable] = described
+            described, variable = parts.pop().strip(_TAIL), parts.pop()
+            meanings = _merged(self._in_article(described))
+            if not meanings or variable in self._bound:
+                return
+            self._bound[variable] = meanings
             self._known.clear()
-        return self._in_article(parts[0].strip(_TAIL))
+        yield from self._in_article(parts[0].strip(_TAIL))
 
-    def _in_article(self, text: str) -> Meanings:
+    def _in_article(self, text: str) -> Iterator[Meanings]:
         """A statement, perhaps with the article it is taken from."""
         self._here = ()
         opening = _ARTICLE.match(text)
         if opening is None:
-            return self._statement(text, 0)
+            yield from self._statement(text, 0)
+            return
         rest = text[opening.end() :]
         for cut in islice(re.finditer("[,:] ", rest), _MAX_PLACES):
             title = rest[: cut.start()]
@@ -75,19 +89,15 @@ class Parser:
             if here:
                 self._here = here
                 self._known.clear()
-                found = self._statement(rest[cut.end() :], 0)
-                if found:
-                    return found
-        return ()
+                yield from self._statement(rest[cut.end() :], 0)
 
-    def _statement(self, text: str, depth: int) -> Meanings:
+    def _statement(self, text: str, depth: int) -> Iterator[Meanings]:
         """A question, a cloze, or a sentence with a question word in the place of its blank."""
         if text.startswith(_HEADER):
-            return self._cloze(text[len(_HEADER) :].strip(_TAIL), depth)
-        found = self._question(text, depth)
-        if found:
-            return found
-        return self._cloze(text, depth) if BLANK in text else self._in_place(text, depth)
+            yield self._cloze(text[len(_HEADER) :].strip(_TAIL), depth)
+            return
+        yield self._question(text, depth)
+        yield self._cloze(text, depth) if BLANK in text else self._in_place(text, depth)
 
     def _question(self, text: str, depth: int) -> Meanings:
         grammar = self._grammar
@@ -137,7 +147,7 @@ class Parser:
     def _described(self, text: str, depth: int) -> Meanings:
         brackets = _DESCRIBED.fullmatch(text)
         if brackets is not None:
-            return self._statement(brackets.group(1).strip(_TAIL), depth + 1)
+            return _merged(self._statement(brackets.group(1).strip(_TAIL), depth + 1))
         return self._noun(text, depth)
 
     def _noun(self, text: str, depth: int) -> Meanings:

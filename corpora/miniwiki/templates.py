@@ -1,7 +1,7 @@
 """Question templates: one bank for generators and warm-up, one for evaluation alone.
 
-The texts stand in ``data/templates.tsv``: bank, relation, use, text. A text has one slot ``{x}``
-for a name or a noun phrase, or two slots ``{a}`` and ``{b}`` for a comparison.
+The texts stand in ``data/templates.txt``. A text has one slot ``{x}`` for a name or a noun phrase,
+or two slots ``{a}`` and ``{b}`` for a comparison.
 
 ============ ==================================================================================
 use          text
@@ -62,44 +62,49 @@ class Template(NamedTuple):
     text: str
 
 
-def _slots_fit(template: Template) -> bool:
+def _check(template: Template, place: str) -> Template:
+    """The template, if its bank, use and slots are right."""
+    for value, known in ((template.bank, BANKS), (template.use, USES)):
+        if value not in known:
+            raise CorpusError(f"{place}: unknown {value!r}{did_you_mean(value, known)}")
     slots = ("{a}", "{b}") if template.use in ("more", "less") else ("{x}",)
-    return all(template.text.count(slot) == 1 for slot in slots) and template.text.count(
-        "{"
-    ) == len(slots)
+    if template.text.count("{") != len(slots) or any(s not in template.text for s in slots):
+        raise CorpusError(f"{place}: {template.text!r} needs each of {slots} exactly once")
+    return template
 
 
-def read(text: str, name: str = "templates.tsv") -> list[Template]:
+def read(text: str, name: str = "templates.txt") -> list[Template]:
     """Reads the template file.
 
     Args:
-        text: Its content.
+        text: Its content: ``[relation]`` lines, under each lines ``bank use: text | text``.
         name: Its name, for error messages.
 
     Raises:
-        CorpusError: If a line has a wrong number of fields, an unknown bank or use, or slots
-            that do not fit the use.
+        CorpusError: If a line has another form, an unknown bank or use, or slots that do not fit
+            the use.
     """
-    templates = []
+    found = []
+    relation = ""
     for at, line in enumerate(text.splitlines(), start=1):
+        place = f"{name}:{at}"
         if not line or line.startswith("#"):
             continue
-        fields = line.split("\t")
-        if len(fields) != 4:
-            raise CorpusError(f"{name}:{at}: {len(fields)} fields, not 4; separate them by tabs")
-        template = Template(*fields)
-        for value, known in ((template.bank, BANKS), (template.use, USES)):
-            if value not in known:
-                raise CorpusError(f"{name}:{at}: unknown {value!r}{did_you_mean(value, known)}")
-        if not _slots_fit(template):
-            raise CorpusError(f"{name}:{at}: slots of {template.text!r} do not fit its use")
-        templates.append(template)
-    return templates
+        if line.startswith("[") and line.endswith("]"):
+            relation = line[1:-1]
+            continue
+        key, colon, texts = line.partition(": ")
+        words = key.split(" ")
+        if not (relation and colon and len(words) == 2):
+            raise CorpusError(f"{place}: {line!r} is not 'bank use: text | text' under [relation]")
+        for wording in texts.split(" | "):
+            found.append(_check(Template(words[0], relation, words[1], wording), place))
+    return found
 
 
 @cache
 def _all() -> tuple[Template, ...]:
-    source = files("asl_env.corpora.miniwiki.data") / "templates.tsv"
+    source = files("asl_env.corpora.miniwiki.data") / "templates.txt"
     return tuple(read(source.read_text(encoding="utf-8")))
 
 

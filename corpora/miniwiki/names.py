@@ -1,0 +1,85 @@
+"""Names, titles, literals and type words, by canonical spelling."""
+
+from __future__ import annotations
+
+from asl_env.corpora.miniwiki.facts import Facts, show
+from asl_env.corpora.miniwiki.reading import canonical, number
+from asl_env.corpora.miniwiki.relations import RELATIONS
+
+#: Words that stand for an entity type besides its own name.
+_TYPE_WORDS = {
+    "country": ("nation", "state", "sovereign state"),
+    "territory": ("dependency",),
+    "city": ("town", "place", "capital", "urban place"),
+    "person": ("scientist", "man", "woman", "discoverer"),
+    "element": ("chemical element", "substance"),
+    "language": ("tongue",),
+    "region": ("subregion", "part of the world"),
+    "currency": ("money",),
+    "series": ("class", "kind"),
+}
+
+#: Words for literals: they keep every answer.
+_LITERAL_WORDS = (
+    "year",
+    "number",
+    "code",
+    "symbol",
+    "word",
+    "adjective",
+    "domain",
+    "time zone",
+    "value",
+)
+
+
+class Names:
+    """What the words in a slot may stand for.
+
+    Args:
+        facts: The facts whose names are known.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        names: dict[str, set[str]] = {}
+        self._titles: dict[str, frozenset[str]] = {}
+        for entity in facts.entities.values():
+            self._titles[canonical(entity.title)] = frozenset((entity.id,))
+            for name in entity.names:
+                names.setdefault(canonical(name), set()).add(entity.id)
+        self._names = {name: frozenset(ids) for name, ids in names.items()}
+        self._literals: dict[tuple[str, str], set[str]] = {}
+        for fact in facts.triples:
+            if RELATIONS[fact.relation].literal:
+                for text in (fact.object, show(fact.relation, fact.object)):
+                    key = fact.relation, canonical(text)
+                    self._literals.setdefault(key, set()).add(fact.object)
+        self._types: dict[str, frozenset[str]] = dict.fromkeys(_LITERAL_WORDS, frozenset())
+        for type_ in {entity.type for entity in facts.entities.values()}:
+            for word in (type_, *_TYPE_WORDS.get(type_, ())):
+                self._types[word] = self._types.get(word, frozenset()) | {type_}
+
+    def entities(self, text: str) -> frozenset[str]:
+        """Ids of all entities with this canonical name, title or alias; an article may precede."""
+        found = self._names.get(text)
+        if found is None and text.startswith(("the ", "a ", "an ")):
+            found = self._names.get(text[text.index(" ") + 1 :])
+        return found or frozenset()
+
+    def titled(self, text: str) -> frozenset[str]:
+        """The id of the entity whose article has this canonical title, alone in a set."""
+        return self._titles.get(text, frozenset())
+
+    def literals(self, relation: str, text: str) -> frozenset[str]:
+        """The literals of a relation written so; any number where the relation has numbers."""
+        schema = RELATIONS[relation]
+        if not schema.literal:
+            return frozenset()
+        found = self._literals.get((relation, text))
+        if found is None and schema.numeric and number(text) is not None:
+            return frozenset((text,))
+        return frozenset(found or ())
+
+    def kinds(self, word: str) -> frozenset[str] | None:
+        """The entity types a noun stands for; empty for a word for literals, ``None`` if unknown."""
+        return self._types.get(word)
