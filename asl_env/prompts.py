@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from asl_env.episode import Assignment, Claim, Message, Request, Role, Task
+from asl_env.errors import InvalidTaskError
 from asl_env.protocols import Dialect
 from asl_env.text import neutralize
 
@@ -88,10 +89,20 @@ _REQUEST_HEADS: dict[tuple[_Kind, _Style], str] = {
 
 
 def role_of(assignment: Assignment) -> Role:
-    """Returns the seat that plays an assignment: task, request or claim."""
+    """Returns the seat that plays an assignment.
+
+    Raises:
+        InvalidTaskError: If it is not a ``Task``, ``Request`` or ``Claim``.
+    """
     if isinstance(assignment, Task):
         return Role.POLICY
-    return Role.GENERATOR if isinstance(assignment, Request) else Role.GRM
+    if isinstance(assignment, Request):
+        return Role.GENERATOR
+    if isinstance(assignment, Claim):
+        return Role.GRM
+    raise InvalidTaskError(
+        f"an assignment is a Task, Request or Claim, not {type(assignment).__name__}"
+    )
 
 
 def user_message(assignment: Assignment) -> str:

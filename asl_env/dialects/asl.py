@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from asl_env import prompts
@@ -107,6 +108,15 @@ def _read_call(block: str) -> ToolCall:
     return ToolCall(queries, size)
 
 
+@cache
+def _system_prompt(role: Role) -> str:
+    form = _ANSWER_FORM.format(answer=prompts.ANSWER_HINTS[role])
+    if role is Role.GENERATOR:
+        form = _QUESTION_FORM.format(question=prompts.QUESTION_HINT) + form
+    finish = _FINISH.format(task=prompts.TASKS[role], form=form)
+    return f"{prompts.IDENTITY}\n\n{_TOOL_SECTION}\n\n## Tasks{finish}"
+
+
 class AslDialect:
     """The dialect of the ASL paper's runs; see the module for the grammar.
 
@@ -120,11 +130,7 @@ class AslDialect:
 
     def system_prompt(self, role: Role) -> str:
         """The system message of a seat: tool, formats, task."""
-        form = _ANSWER_FORM.format(answer=prompts.ANSWER_HINTS[role])
-        if role is Role.GENERATOR:
-            form = _QUESTION_FORM.format(question=prompts.QUESTION_HINT) + form
-        finish = _FINISH.format(task=prompts.TASKS[role], form=form)
-        return f"{prompts.IDENTITY}\n\n{_TOOL_SECTION}\n\n## Tasks{finish}"
+        return _system_prompt(role)
 
     def parse(self, text: str, role: Role) -> Action:
         """Parses one assistant turn. Never raises, whatever the text."""

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from asl_env.episode import Action, Role, ToolCall
 from asl_env.text import neutralize
 
-#: More tool calls than this in one turn are not run; the model is told so.
-MAX_CALLS = 16
-
 _NONE = Action("none")
 
 
@@ -39,10 +36,8 @@ def _read_calls(
     text: str, call_tag: str, read_call: Callable[[str], ToolCall]
 ) -> tuple[ToolCall, ...]:
     found, unclosed = blocks(text, call_tag)
-    calls = [read_call(block) for block in found[:MAX_CALLS]]
-    if len(found) > MAX_CALLS:
-        calls.append(ToolCall((), None, f"Only the first {MAX_CALLS} calls of a turn are run."))
-    elif unclosed:
+    calls = [read_call(block) for block in found]
+    if unclosed:
         message = f"The {call_tag} block was not closed; end it with its closing tag."
         calls.append(ToolCall((), None, message))
     return tuple(calls)
