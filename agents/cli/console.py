@@ -1,0 +1,44 @@
+"""What the commands share: tables for people on standard error, JSON for machines on output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def person() -> Console:
+    """Returns the console for people: standard output, colours only in a terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def status() -> Console:
+    """Returns the console for progress and remarks: standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def machine(value: Mapping[str, Any]) -> None:
+    """Prints one JSON object on standard output, for ``--json``."""
+    typer.echo(json.dumps(value, ensure_ascii=True, indent=2))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table; all columns but the first are aligned right."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        shown.add_column(column, justify="right" if index else "left")
+    for row in rows:
+        shown.add_row(*row)
+    person().print(shown)
