@@ -11,33 +11,47 @@ import re
 
 from asl_env.candidates.reading import Span
 
-_PRONOUN = re.compile(r"^(It|He|She|They|This|The [a-z]+(?: [a-z]+)?)(?= [a-z])")
-_POSSESSIVE = re.compile(r"^(Its|His|Her|Their|The [a-z]+(?: [a-z]+)?['’]s)\b")
-_DESCRIPTION = re.compile(r"\s*\([^)]*\)$")
+_PRONOUN = re.compile(r"^(?:It|He|She|They|This)(?= [a-z])")
+_POSSESSIVE = re.compile(r"^(?:Its|His|Her|Their)\b")
+_PARENTHESIS = re.compile(r"\s*\([^)]*\)$")
+#: Nouns by which articles speak of their own subject ("people live in the place").
+_DESCRIPTION = re.compile(
+    r"\b[Tt]he (?:country|state|territory|nation|city|town|place|village|region|river|mountain|"
+    r"peak|lake|island|sea|desert|element|substance|metal|planet|moon|star|language|currency|"
+    r"airport|novel|book|play|poem|film|song|album|work|author|writer|poet|scientist|physicist|"
+    r"chemist|painter|composer|explorer|philosopher|company|band|species|building|university)\b"
+    r"(?! of\b)"
+)
 
 
 def subject_name(title: str) -> str:
     """The title without a disambiguating parenthesis."""
-    return _DESCRIPTION.sub("", title)
+    return _PARENTHESIS.sub("", title)
 
 
-def resolve(sentence: str, title: str) -> tuple[str, int]:
-    """Puts the article's title in place of a leading pronoun or description.
+def resolve(sentence: str, title: str, start: int = 0) -> tuple[str, int]:
+    """Puts the article's title in place of a pronoun or description of its subject.
+
+    Args:
+        sentence: A sentence of the article.
+        title: The article's title.
+        start: Offset of a span of the sentence.
 
     Returns:
-        The sentence and by how many characters everything behind the subject moved.
+        The sentence and where the span now starts.
     """
     name = subject_name(title)
-    if not name:
-        return sentence, 0
-    match = _POSSESSIVE.match(sentence)
-    if match:
-        new = f"{name}'s"
-        return new + sentence[match.end() :], len(new) - match.end()
-    match = _PRONOUN.match(sentence)
-    if match and name.lower() not in sentence.lower():
-        return name + sentence[match.end() :], len(name) - match.end()
-    return sentence, 0
+    if not name or name.lower() in sentence.lower():
+        return sentence, start
+    match, new = _POSSESSIVE.match(sentence), f"{name}'s"
+    if match is None:
+        match, new = _PRONOUN.match(sentence), name
+    if match is None:
+        match = _DESCRIPTION.search(sentence)
+    if match is None:
+        return sentence, start
+    moved = start + len(new) - len(match.group()) if start >= match.end() else start
+    return sentence[: match.start()] + new + sentence[match.end() :], moved
 
 
 def _wh_word(span: Span, at_start: bool) -> str:
@@ -54,10 +68,9 @@ def wh_question(sentence: str, title: str, span: Span) -> str | None:
     Returns:
         The question, or ``None`` if the span does not survive the resolved subject.
     """
-    text, shift = resolve(sentence, title)
-    start = span.start + shift
+    text, start = resolve(sentence, title, span.start)
     end = start + len(span.text)
-    if start < 0 or text[start:end] != span.text:
+    if text[start:end] != span.text:
         return None
     before = re.sub(r"\b(?:the|The|a|an|an?d the) $", "", text[:start])
     body = f"{before}{_wh_word(span, not before.strip())}{text[end:]}"
@@ -67,10 +80,9 @@ def wh_question(sentence: str, title: str, span: Span) -> str | None:
 
 def cloze(sentence: str, title: str, span: Span) -> str | None:
     """The resolved sentence with ``____`` in the place of the span, or ``None``."""
-    text, shift = resolve(sentence, title)
-    start = span.start + shift
+    text, start = resolve(sentence, title, span.start)
     end = start + len(span.text)
-    if start < 0 or text[start:end] != span.text:
+    if text[start:end] != span.text:
         return None
     return f"{text[:start]}____{text[end:]}"
 

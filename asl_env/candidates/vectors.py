@@ -32,7 +32,7 @@ class SenseVectors:
         self._texts: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Returns unit rows (zero for a text without content), shape ``[len(texts), DIMENSIONS]``."""
+        """Returns unit rows ``[len(texts), DIMENSIONS]``; zero for a text without content."""
         missing = [t for t in dict.fromkeys(texts) if t not in self._texts]
         if len(self._texts) + len(missing) > self._size:
             self._texts.clear()
