@@ -24,8 +24,6 @@ from asl_env.protocols import Dialect, ToolResult
 DEFAULT_MAX_TURNS = 9
 #: Characters of the longest turn that is read (about 8,000 tokens of English).
 MAX_TURN_CHARS = 32_768
-#: Tool calls of one turn that are carried out; one error message stands for the others.
-MAX_CALLS = 8
 
 _NO_CALLS: tuple[ToolCall, ...] = ()
 
@@ -55,8 +53,7 @@ class Conversation:
     Each turn has one documented outcome:
 
     * an answer: the episode ends (tool calls in the same turn are not run);
-    * tool calls: they are to be run, at most ``MAX_CALLS``; a malformed one, and those beyond
-      the limit, become an error message for the agent;
+    * tool calls: they are to be run; a malformed one becomes an error message for the agent;
     * neither: the episode ends without an answer;
     * tool calls in turn ``max_turns``: they are not run, the episode is truncated;
     * more than ``MAX_TURN_CHARS`` characters: nothing in it is read, the episode is truncated, and
@@ -135,8 +132,7 @@ class Conversation:
             if len(self._turns) >= self._max_turns:
                 self.done = self.truncated = True
                 return _NO_CALLS
-            calls = action.calls
-            return calls if len(calls) <= MAX_CALLS else _bounded(calls)
+            return action.calls
         self.done = True
         self._answer = action.answer
         self._question = action.question
@@ -196,9 +192,3 @@ class Conversation:
         self.messages.append({"role": "assistant", "content": text})
         self.done = self.truncated = True
         return _NO_CALLS
-
-
-def _bounded(calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
-    left = len(calls) - MAX_CALLS
-    error = f"{left} more calls in this turn were not run; at most {MAX_CALLS} calls per turn"
-    return (*calls[:MAX_CALLS], ToolCall((), None, error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Protocol
 
 from asl_env.conversation import DEFAULT_MAX_TURNS, Conversation
@@ -59,11 +60,11 @@ def play(
     """
     from asl_env.dialects import make_dialect
 
-    dialect = make_dialect(dialect)
+    grammar = make_dialect(dialect)
     if seeds is None:
         seeds = range(len(assignments))
     conversations = [
-        Conversation(assignment, dialect, max_turns, seed)
+        Conversation(assignment, grammar, max_turns, seed)
         for assignment, seed in zip(assignments, seeds, strict=True)
     ]
     running = conversations
@@ -84,7 +85,8 @@ def advance(conversations: Sequence[Conversation], turns: Sequence[Turn], tool: 
         tool: Carries out the calls of all of them at once.
 
     Returns:
-        For each conversation what the agent reads next; empty where the episode is over.
+        For each conversation what the agent reads next, empty where the episode is over; and the
+        seconds spent in the tool.
     """
     news = [""] * len(conversations)
     waiting: list[tuple[int, int]] = []
@@ -95,18 +97,20 @@ def advance(conversations: Sequence[Conversation], turns: Sequence[Turn], tool: 
             waiting.append((index, len(calls)))
             pending.extend(calls)
     if not pending:
-        return news
+        return news, 0.0
+    started = perf_counter()
     try:
         results = tool.run(pending)
     except SearchUnavailableError as error:
         for index, _ in waiting:
             conversations[index].fail(f"search: {one_line(error)}")
-        return news
+        return news, perf_counter() - started
+    seconds = perf_counter() - started
     start = 0
     for index, count in waiting:
         news[index] = conversations[index].deliver(results[start : start + count])
         start += count
-    return news
+    return news, seconds
 
 
 def ask(
@@ -125,6 +129,7 @@ def ask(
         AgentError: One line that names the agent's class and what went wrong.
     """
     name = type(agent).__name__
+    said: object
     try:
         if timeout is None:
             said = agent.act(chats, greedy=greedy)

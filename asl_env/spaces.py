@@ -8,7 +8,7 @@ would be needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ class Unicode(Space[str]):
 
     __contains__ = contains
 
-    def to_jsonable(self, sample_n: Sequence[str]) -> list[str]:
+    def to_jsonable(self, sample_n: Iterable[str]) -> list[str]:
         """Returns the samples as plain strings."""
         return [str(sample) for sample in sample_n]
 
