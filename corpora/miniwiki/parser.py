@@ -21,12 +21,12 @@ _MAX_PHRASES = 400
 _MAX_PLACES = 8
 
 _TAIL = " .?!;:,'"
-_HEADER = "fill in the blank:"
+_HEADER = re.compile(r"(?:fill in the blank:|what fills the blank in) *")
 _ARTICLE = re.compile(r"in the article (?:about |on |titled )?")
-_BINDING = re.compile(r" where ([xyz]) is the answer to:? ")
+_BINDING = re.compile(r" where ([xyz]) is (?:the answer to:? |(?=what fills the blank in ))")
 _DESCRIBED = re.compile(r"\[(?:the one that fits:)?(.*)\]")
 _PRONOUN = re.compile(r"\b(?:(its|his|her|their)|it|he|she|they|(?:the|this) [a-z]+)\b")
-_QUESTION_WORD = re.compile(r"\b(?:(which|what)|(where|when)|whom?|how many)\b")
+_QUESTION_WORD = re.compile(r"\b(?:what number|(which|what)|(where|when)|whom?|how many)\b")
 _PLACED = ("", "in ", "on ", "at ")
 
 Meanings = tuple[Meaning, ...]
@@ -93,8 +93,9 @@ class Parser:
 
     def _statement(self, text: str, depth: int) -> Iterator[Meanings]:
         """A question, a cloze, or a sentence with a question word in the place of its blank."""
-        if text.startswith(_HEADER):
-            yield self._cloze(text[len(_HEADER) :].strip(_TAIL), depth)
+        header = _HEADER.match(text)
+        if header is not None:
+            yield self._cloze(text[header.end() :].strip(_TAIL), depth)
             return
         yield self._question(text, depth)
         yield self._cloze(text, depth) if BLANK in text else self._in_place(text, depth)
