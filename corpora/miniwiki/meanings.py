@@ -127,3 +127,41 @@ def _contest(
             if a != b and both_known:
                 found |= _best((a, b), measure, most, facts)
     return frozenset(found)
+
+
+def relations(meaning: Meaning) -> tuple[str, ...]:
+    """The relations a meaning goes through, the first looked up first."""
+    if isinstance(meaning, Named):
+        return ()
+    if isinstance(meaning, Step):
+        return (*relations(meaning.of), meaning.relation)
+    if isinstance(meaning, Extreme):
+        return (*relations(meaning.members), meaning.measure)
+    return (*relations(meaning.left), *relations(meaning.right), meaning.measure)
+
+
+def topics(meaning: Meaning, facts: Facts) -> frozenset[str]:
+    """The entities a question is about: those it names, or those a literal in it leads to."""
+    if isinstance(meaning, Named):
+        return meaning.values & facts.entities.keys()
+    if isinstance(meaning, Step):
+        return topics(meaning.of, facts) or denotation(meaning, facts) & facts.entities.keys()
+    if isinstance(meaning, Extreme):
+        return topics(meaning.members, facts)
+    return topics(meaning.left, facts) | topics(meaning.right, facts)
+
+
+def subjects(meaning: Meaning, facts: Facts) -> frozenset[str]:
+    """The subjects of the facts that lead to the answer, and the entities named.
+
+    Of a superlative only the winners count, not all it was compared with.
+    """
+    if isinstance(meaning, Named):
+        return meaning.values & facts.entities.keys()
+    if isinstance(meaning, Step):
+        here = denotation(meaning.of if meaning.forward else meaning, facts)
+        return here | subjects(meaning.of, facts)
+    if isinstance(meaning, Extreme):
+        return denotation(meaning, facts) | topics(meaning.members, facts)
+    sides = (meaning.left, meaning.right)
+    return frozenset().union(*(denotation(s, facts) | subjects(s, facts) for s in sides))

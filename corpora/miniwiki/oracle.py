@@ -13,11 +13,11 @@ their answers. What the facts do not say is false.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
-from asl_env.corpora.miniwiki.facts import Facts, load, show
+from asl_env.corpora.miniwiki.facts import Facts, show
 from asl_env.corpora.miniwiki.grammar import Grammar
 from asl_env.corpora.miniwiki.meanings import Meaning, Step, denotation, hops
 from asl_env.corpora.miniwiki.names import Names
@@ -25,7 +25,7 @@ from asl_env.corpora.miniwiki.parser import Parser
 from asl_env.corpora.miniwiki.phrasings import PHRASINGS
 from asl_env.corpora.miniwiki.reading import MAX_CHARS, canonical, comparable
 from asl_env.corpora.miniwiki.relations import RELATIONS
-from asl_env.corpora.miniwiki.templates import templates
+from asl_env.corpora.miniwiki.templates import BANKS, templates
 
 Status = Literal["answered", "unanswerable", "outside"]
 
@@ -65,15 +65,20 @@ class Oracle:
 
     Args:
         facts: What is known.
+        banks: The template banks it understands; all by default.
+        clozes: Whether it understands sentences with a blank.
     """
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, banks: Iterable[str] = BANKS, *, clozes: bool = True) -> None:
         self._facts = facts
+        self._banks = frozenset(banks)
+        self._clozes = clozes
         self._compiled: tuple[Grammar, Names] | None = None
 
     def _language(self) -> tuple[Grammar, Names]:
         if self._compiled is None:
-            grammar = Grammar(RELATIONS, PHRASINGS, templates())
+            known = (template for template in templates() if template.bank in self._banks)
+            grammar = Grammar(RELATIONS, PHRASINGS if self._clozes else {}, known)
             self._compiled = grammar, Names(self._facts)
         return self._compiled
 
@@ -127,9 +132,3 @@ def _plain(meaning: Meaning, value: str, facts: Facts) -> str:
     if entity is not None:
         return entity.name
     return show(meaning.relation, value) if isinstance(meaning, Step) else value
-
-
-@cache
-def load_oracle() -> Oracle:
-    """The oracle over the facts that ship with the package, made once per process."""
-    return Oracle(load())
