@@ -7,6 +7,7 @@ called ``released_*`` keep that behaviour for studies of exactly this.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -16,13 +17,8 @@ _VERDICTS: Mapping[str, Verdict] = {
     "conclusion: correct": "correct",
     "conclusion: wrong": "wrong",
 }
-_GRADES: Mapping[str, float] = {
-    "conclusion: A": 1.0,
-    "conclusion: B": 0.8,
-    "conclusion: C": 0.6,
-    "conclusion: D": 0.4,
-    "conclusion: E": 0.2,
-}
+_GRADE = re.compile(r"conclusion: ([A-Z])\b(.*)")
+_OTHER_GRADE = re.compile(r"\b[A-Z]\b")
 
 
 def write_verdict(verdict: Verdict) -> str:
@@ -43,16 +39,33 @@ def parse_verdict(answer: str | None) -> Verdict | None:
     return None if answer is None else _VERDICTS.get(" ".join(answer.lower().split()))
 
 
-def parse_grade(answer: str | None) -> float | None:
-    """Reads a graded verdict ``conclusion: A`` (1.0), ``B`` (0.8) … ``E`` (0.2); case-sensitive.
+def parse_grade(answer: str | None, letters: str = "ABCDE") -> float | None:
+    """Reads a graded verdict, for judges that rank: ``conclusion: B``, case-sensitive.
+
+    The letters divide (0, 1] evenly, best first: with five, A is 1.0, B 0.8 … E 0.2.
 
     Args:
         answer: Content of the answer tag, ``None`` if there was none.
+        letters: The grades that exist, best first.
 
     Returns:
-        The grade, or ``None`` for anything else.
+        The grade, or ``None`` if the answer does not start with one or names a second one.
     """
-    return None if answer is None else _GRADES.get(" ".join(answer.split()))
+    match = _GRADE.fullmatch(" ".join((answer or "").split()))
+    if match is None or match[1] not in letters or _OTHER_GRADE.search(match[2]):
+        return None
+    return (len(letters) - letters.index(match[1])) / len(letters)
+
+
+def write_grade(grade: float, letters: str = "ABCDE") -> str | None:
+    """Returns the answer text that states a grade; ``None`` below the lowest grade.
+
+    Args:
+        grade: A number in [0, 1]; rounded to the nearest grade.
+        letters: The grades that exist, best first.
+    """
+    step = round(grade * len(letters))
+    return f"conclusion: {letters[-step]}" if step else None
 
 
 def released_verdict(output: str) -> Verdict:
