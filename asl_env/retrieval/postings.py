@@ -57,7 +57,7 @@ class Run(NamedTuple):
 
     terms: NDArray[np.int32]
     rows: NDArray[np.int32]
-    counts: NDArray[np.int32]
+    frequencies: NDArray[np.int32]
 
 
 def in_memory(name: str, length: int, dtype: str) -> NDArray[Any]:
@@ -153,7 +153,7 @@ class PostingsBuilder:
             starts = np.cumsum(here) - here
             place = (heads - starts)[run.terms] + np.arange(len(run.terms))
             indices[place] = run.rows
-            saturation = run.counts * (K1 + 1) / (run.counts + norm[run.rows])
+            saturation = run.frequencies * (K1 + 1) / (run.frequencies + norm[run.rows])
             data[place] = idf[run.terms] * saturation
             heads += here
         for path in self._runs:
@@ -164,8 +164,8 @@ class PostingsBuilder:
     def _length_norm(self) -> NDArray[np.float64]:
         lengths = np.frombuffer(self._lengths, np.int32)
         mean = int(lengths.sum(dtype=np.int64)) / len(lengths) or 1.0
-        norm: NDArray[np.float64] = K1 * (1 - B + B * lengths / mean)
-        return norm
+        norm = K1 * (1 - B + B * lengths / mean)
+        return norm.astype(np.float64, copy=False)
 
 
 def okapi_idf(frequency: NDArray[np.int64], count: int) -> NDArray[np.float64]:

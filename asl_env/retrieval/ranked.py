@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from asl_env.corpora.passages import Passage
 from asl_env.protocols import Hit
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 Self = TypeVar("Self", bound="RankedRetriever")
 
@@ -26,6 +25,10 @@ class Ranking(NamedTuple):
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
+
+
+#: The ranking of a query that finds nothing.
+NOTHING = Ranking(np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 class RankedRetriever(ABC):
