@@ -93,7 +93,9 @@ def _read(source: str | Path) -> dict[str, Any]:
     path = Path(source)
     if not path.suffix and not path.exists():
         if str(source) not in recipe_names():
-            raise RecipeError(f"no recipe {str(source)!r}{did_you_mean(str(source), recipe_names())}")
+            raise RecipeError(
+                f"no recipe {str(source)!r}{did_you_mean(str(source), recipe_names())}"
+            )
         package = resources.files("asl_env.agents.coevolution.recipes")
         text = (package / f"{source}.yaml").read_text(encoding="utf-8")
     else:

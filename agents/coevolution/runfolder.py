@@ -128,7 +128,7 @@ class RunFolder:
         logs: Mapping[str, Sequence[bytes]],
         save: Callable[[Path], None],
         keep: Sequence[str],
-    ) -> None:
+    ) -> dict[str, int]:
         """Makes a state durable, all or nothing.
 
         Args:
@@ -137,7 +137,10 @@ class RunFolder:
                 updated in what is written.
             logs: New lines per log file.
             save: Writes the learners into an empty folder.
-            keep: Checkpoints that stay; all others are removed.
+            keep: Checkpoints that stay besides the new one; all others are removed.
+
+        Returns:
+            The length of each log now.
 
         Raises:
             RunError: If the disk refuses (full, read-only); the folder stays as it was.
@@ -149,6 +152,7 @@ class RunFolder:
         content = json.dumps({**state, "logs": lengths}, allow_nan=False)
         self._replace(STATE, content.encode())
         self._rotate([*keep, str(state["checkpoint"])])
+        return lengths
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file of the run atomically."""

@@ -18,9 +18,7 @@ def saver(text):
 
 def commit(folder, name, lines, state=None, keep=()):
     before = state or {"logs": {}}
-    folder.commit(
-        {**before, "checkpoint": name}, {"events.jsonl": lines}, saver(name), keep=keep
-    )
+    folder.commit({**before, "checkpoint": name}, {"events.jsonl": lines}, saver(name), keep=keep)
     return folder.read_state()
 
 

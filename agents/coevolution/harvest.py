@@ -1,0 +1,146 @@
+"""What the generate phase brings in: tasks for the policy, judged solves for the GRM."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from asl_env.agents.coevolution.filters import TaskFilter
+from asl_env.agents.coevolution.recipe import GenerateSpec, VerifySpec
+from asl_env.agents.coevolution.seeds import generator
+from asl_env.agents.coevolution.state import RunState
+from asl_env.episode import Request, RewardParts, Task, Trajectory
+from asl_env.rewards.labels import claims_from_solves
+from asl_env.text import normalize
+
+if TYPE_CHECKING:
+    from asl_env.rewards.proposing import Solve
+
+
+class Harvester:
+    """Takes in finished generator episodes.
+
+    Args:
+        generate: Which questions become tasks.
+        verify: How judged solves are labelled.
+        tasks: Length, form, duplicates, contamination.
+        seed: Seed of the run; balancing draws from it.
+    """
+
+    def __init__(
+        self, generate: GenerateSpec, verify: VerifySpec, tasks: TaskFilter, seed: int
+    ) -> None:
+        self._generate = generate
+        self._verify = verify
+        self._filter = tasks
+        self._seed = seed
+
+    def take(self, state: RunState, episode: Trajectory, parts: RewardParts) -> None:
+        """Adds what an episode brought to the state.
+
+        A question may fail as a task (asked before, say) and still give claims.
+        """
+        extras = parts.extras
+        question, answer = episode.question, episode.answer
+        solves: Sequence[Mapping[str, Any]] = extras.get("solves") or ()
+        if parts.invalid is not None or question is None or answer is None:
+            return
+        reason = self._refusal(state, question, answer, parts, solves)
+        if reason in (None, "unanimous", "accuracy", "duplicate"):
+            self._add_claims(state, question, answer, solves)
+        if reason is None:
+            self._add_task(state, episode, question, answer, parts, solves)
+        else:
+            state.rejected[reason] = state.rejected.get(reason, 0) + 1
+
+    def _refusal(
+        self,
+        state: RunState,
+        question: str,
+        answer: str,
+        parts: RewardParts,
+        solves: Sequence[Mapping[str, Any]],
+    ) -> str | None:
+        reason = parts.extras.get("reason")
+        if reason is not None:
+            return "verification" if reason == "verification" else "invalid"
+        rejection = self._filter.reject(question, answer, state.seen)
+        if rejection is not None:
+            return rejection
+        if self._generate.accept == "positive" and not raw_score(parts) > 0.0:
+            return "unanimous"
+        rate = solve_rate(solves)
+        low, high = self._generate.accuracy
+        return "accuracy" if not math.isnan(rate) and not low <= rate <= high else None
+
+    def _add_claims(
+        self, state: RunState, question: str, answer: str, solves: Sequence[Mapping[str, Any]]
+    ) -> None:
+        if not self._verify.enabled or self._verify.labels == "real":
+            return
+        rng = generator(self._seed, state.round, "balance", len(state.claims), question)
+        state.claims += claims_from_solves(
+            question,
+            answer,
+            cast("Sequence[Solve]", solves),
+            self._verify.labels,
+            id=f"r{state.round}-c{len(state.claims)}",
+            rng=rng if self._verify.balance else None,
+            provenance={"round": state.round},
+        )
+
+    def _add_task(
+        self,
+        state: RunState,
+        episode: Trajectory,
+        question: str,
+        answer: str,
+        parts: RewardParts,
+        solves: Sequence[Mapping[str, Any]],
+    ) -> None:
+        request = episode.assignment
+        assert isinstance(request, Request)
+        if self._generate.answer == "majority":
+            answer = majority_answer(solves) or answer
+        provenance = {
+            "round": state.round,
+            "request": request.id,
+            "kind": request.kind,
+            "topic": request.topic,
+            "reward": parts.total,
+            "verification": parts.extras.get("verification"),
+        }
+        if "parent" in request.provenance:
+            provenance["parent"] = request.provenance["parent"]
+        task = Task(f"r{state.round}-t{len(state.tasks)}", question, (answer,), provenance)
+        state.tasks.append(task)
+        state.seen[normalize(question)] = None
+        rate = solve_rate(solves)
+        if not math.isnan(rate):
+            state.solve_rates[task.id] = rate
+
+
+def raw_score(parts: RewardParts) -> float:
+    """The reward without the format reward: what the paper filters and plateaus on."""
+    return parts.total - parts.parts.get("format", 0.0)
+
+
+def solve_rate(solves: Sequence[Mapping[str, Any]]) -> float:
+    """Share of solves judged correct among those with a verdict; NaN without any."""
+    verdicts = [solve["verdict"] for solve in solves if solve["verdict"] is not None]
+    return verdicts.count("correct") / len(verdicts) if verdicts else math.nan
+
+
+def majority_answer(solves: Sequence[Mapping[str, Any]]) -> str | None:
+    """The commonest answer of the solves up to normalisation; the first among equals.
+
+    Answers that normalise to nothing do not count; ``None`` if no other was given.
+    """
+    answers = [str(solve["answer"]) for solve in solves if solve["answer"] is not None]
+    counts = Counter(text for answer in answers if (text := normalize(answer)))
+    if not counts:
+        return None
+    best = counts.most_common(1)[0][0]
+    return next(answer for answer in answers if normalize(answer) == best)
