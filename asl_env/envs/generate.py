@@ -81,7 +81,8 @@ class ASLGenerateEnv(SeatEnv):
     the empty string after the last turn. ``info["messages"]`` is the whole chat.
 
     ## Starting State
-    A request drawn from ``assignments`` by ``self.np_random``, or ``options={"task": Request(...)}``.
+    A request drawn from ``assignments`` by ``self.np_random``, or the one in
+    ``options={"task": Request(...)}``.
 
     ## Rewards
     0 until the end, then the named generator reward. Default ``"asl"``: the entropy of the
