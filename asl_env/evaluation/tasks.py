@@ -14,7 +14,7 @@ the files of HotpotQA. Everything else in a record is kept in the task's provena
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,16 +109,13 @@ def _named(name: str) -> TaskSet:
     if name not in evalsets.NAMES:
         hint = did_you_mean(name, evalsets.NAMES)
         raise InvalidTaskError(f"no task set or file {name!r}{hint}")
-    tasks = _parse_all(evalsets.load(name))
-    return TaskSet(name, tuple(tasks))
-
-
-def _parse_all(records: Iterable[Mapping[str, Any]]) -> Iterator[Task]:
-    report = ReadReport(unit="record")
-    for number, record in enumerate(records, start=1):
-        task = _task(record, str(number), number, report)
-        if task is not None:
-            yield task
+    return TaskSet(
+        name,
+        tuple(
+            Task(record.id, record.question, record.golden_answers, {"metadata": record.metadata})
+            for record in evalsets.load(name)
+        ),
+    )
 
 
 def _records(path: Path, report: ReadReport) -> Iterator[tuple[int, dict[str, Any]]]:
