@@ -140,7 +140,7 @@ class Diagnostics:
                 "outside": _mean([reply.status == "outside" for reply, _ in replies]),
                 "answer_right": _mean(right),
                 "unique": _mean(unique),
-                "valid": _mean([both for both in map(all, zip(right, unique, strict=True))]),
+                "valid": _mean([a and b for a, b in zip(right, unique, strict=True)]),
             }
         }
 

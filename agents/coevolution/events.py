@@ -44,10 +44,14 @@ class Journal:
         self._started = now
         self._lines[TIMING].append(encode(finite(line)))
 
-    def take(self) -> dict[str, list[bytes]]:
-        """Hands over the lines collected since the last call."""
+    def take(self) -> tuple[dict[str, list[bytes]], dict[str, list[bytes]]]:
+        """Hands over the lines collected since the last call.
+
+        Returns:
+            Lines that are part of the run's state, and lines that are not (timing), by file.
+        """
         lines, self._lines = self._lines, {name: [] for name in self._lines}
-        return lines
+        return lines, {TIMING: lines.pop(TIMING)}
 
 
 def finite(value: Any) -> Any:

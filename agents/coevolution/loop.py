@@ -252,9 +252,9 @@ class CoEvolution:
         state.checkpoint = checkpoint
         state.commits += 1
         state.recent = [*state.recent, checkpoint][-self.recipe.log.checkpoints :]
-        logs = self._journal.take()
+        logs, notes = self._journal.take()
         keep = [*state.kept, *state.recent]
-        state.logs = self.folder.commit(state.to_json(), logs, self.team.save, keep)
+        state.logs = self.folder.commit(state.to_json(), logs, self.team.save, keep, notes)
         for callback in self._callbacks:
             callback.on_save(state)
 

@@ -1,4 +1,4 @@
-"""Recipes: a complete, strict statement of a co-evolution experiment. Every threshold is a field."""
+"""Recipes: complete, strict statements of an experiment. Every threshold is a field."""
 
 from __future__ import annotations
 

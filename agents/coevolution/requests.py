@@ -1,4 +1,4 @@
-"""What the generator is asked for: seed topics first, then variants of what was too easy or hard."""
+"""What the generator is asked for: seed topics, then harder and easier variants of questions."""
 
 from __future__ import annotations
 

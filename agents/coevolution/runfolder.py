@@ -128,6 +128,7 @@ class RunFolder:
         logs: Mapping[str, Sequence[bytes]],
         save: Callable[[Path], None],
         keep: Sequence[str],
+        notes: Mapping[str, Sequence[bytes]] = {},  # noqa: B006 - never written to
     ) -> dict[str, int]:
         """Makes a state durable, all or nothing.
 
@@ -138,6 +139,8 @@ class RunFolder:
             logs: New lines per log file.
             save: Writes the learners into an empty folder.
             keep: Checkpoints that stay besides the new one; all others are removed.
+            notes: New lines of logs that are no part of the state (a kill may lose or cut the
+                newest ones).
 
         Returns:
             The length of each log now.
@@ -152,6 +155,8 @@ class RunFolder:
         content = json.dumps({**state, "logs": lengths}, allow_nan=False)
         self._replace(STATE, content.encode())
         self._rotate([*keep, str(state["checkpoint"])])
+        for name, lines in notes.items():
+            self._note(name, b"".join(lines))
         return lengths
 
     def write(self, name: str, content: bytes) -> None:
@@ -183,7 +188,7 @@ class RunFolder:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                os.replace(part, path)
+                part.replace(path)
             except OSError:
                 part.unlink(missing_ok=True)
                 raise
@@ -196,6 +201,14 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
         return offset + len(content)
+
+    def _note(self, name: str, content: bytes) -> None:
+        with self.writing(name), (self.path / name).open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(content)
 
     def _cut(self, name: str, length: int) -> None:
         path = self.path / name
@@ -225,7 +238,7 @@ class RunFolder:
                 reason = self._refusal(f"{CHECKPOINTS}/{name}", "no space left on device")
                 raise RunError(reason) from error
             shutil.rmtree(final, ignore_errors=True)
-            os.replace(part, final)
+            part.replace(final)
             _sync_folder(final.parent)
 
     def _rotate(self, keep: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a run is about: search tool, seed topics, held-out questions, an oracle where there is one."""
+"""What a run is about: search tool, seed topics, held-out questions, maybe an oracle."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class World:
         return self.task_sets[name]
 
     def is_right(self, task: Task, answer: str | None) -> bool:
-        """Whether an answer is truly right: by the oracle where it knows, else by golden answers."""
+        """Whether an answer is right: it is a golden one, or the oracle accepts it."""
         if answer is None:
             return False
         if em(answer, task.answers):

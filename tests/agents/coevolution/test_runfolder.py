@@ -72,7 +72,7 @@ def test_what_was_written_after_the_last_state_is_cut_off(folder):
 def test_a_log_shorter_than_the_state_says_is_not_silently_accepted(folder):
     commit(folder, "a", [b"1234\n"])
     os.truncate(folder.path / "events.jsonl", 2)
-    with pytest.raises(RunError, match="has 2 bytes but state.json counts 5"):
+    with pytest.raises(RunError, match=r"has 2 bytes but state.json counts 5"):
         folder.read_state()
 
 
@@ -87,7 +87,7 @@ def test_a_missing_checkpoint_is_named(folder):
     commit(folder, "a", [])
     (folder.checkpoint("a") / "weights").unlink()
     folder.checkpoint("a").rmdir()
-    with pytest.raises(RunError, match="the checkpoint that state.json names is missing"):
+    with pytest.raises(RunError, match=r"the checkpoint that state.json names is missing"):
         folder.read_state()
 
 

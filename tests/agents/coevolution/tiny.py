@@ -124,7 +124,7 @@ class TinyLearner:
             self._update(role, rewards)
             total += [reward for _, reward in rewards]
             mean = float(np.mean(total)) if total else 0.0
-            if not all([callback({"mean": mean}) for callback in callbacks]):
+            if not all(callback({"mean": mean}) for callback in callbacks):
                 break
         return {"mean": float(np.mean(total)) if total else 0.0, "time/fps": 1.0}
 
