@@ -41,9 +41,10 @@ class Diagnostics:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._spec = stage.recipe.diagnostics
+        chosen = self._spec.sets or tuple(stage.world.held_out)
         self._held_out = {
-            name: _sample(tasks, self._spec.tasks_per_set, stage.seed, name)
-            for name, tasks in stage.world.held_out.items()
+            name: _sample(stage.world.held_out_set(name), self._spec.tasks_per_set, 0, name)
+            for name in chosen
         }
 
     def measure(self, state: RunState) -> dict[str, Any]:

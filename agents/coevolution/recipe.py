@@ -165,15 +165,20 @@ class SolveSpec(PhaseSpec):
 
 
 class RequestSpec(Strict):
-    """What the generator is asked for after round 1.
+    """What the generator is asked for.
 
     Attributes:
+        topics: Seed topics: the corpus's ``topics`` (for MiniWiki phrases such as "rivers in
+            Europe", elsewhere article titles), or its article ``titles``.
+        seeds: Seed topics at most, drawn once per run.
         harder_from: Accuracy from which a question gets a harder variant, else an easier one.
         width_rounds: Rounds whose questions are varied in width; later ones in depth.
         minimum: With fewer rewrites than this, seed requests are mixed in.
         seed_share: Share of seed requests mixed in anyway.
     """
 
+    topics: Literal["topics", "titles"] = "topics"
+    seeds: Count = 256
     harder_from: Share = 0.5
     width_rounds: Annotated[int, Field(ge=0)] = 1
     minimum: Count = 64
@@ -211,6 +216,8 @@ class DiagnosticsSpec(Strict):
         votes: Sampled verdicts per claim for calibration.
         probes: Questions per hack probe.
         oracle_sample: Generated tasks checked by the oracle.
+        sets: Evaluation sets of the corpus that are measured; ``None`` for all of them. Tasks
+            are decontaminated against all of them in any case.
     """
 
     every: Count = 1
@@ -219,6 +226,7 @@ class DiagnosticsSpec(Strict):
     votes: Count = 5
     probes: Annotated[int, Field(ge=0)] = 20
     oracle_sample: Annotated[int, Field(ge=0)] = 200
+    sets: tuple[str, ...] | None = None
 
 
 class AlarmSpec(Strict):

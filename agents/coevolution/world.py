@@ -71,6 +71,17 @@ class World:
             raise RecipeError(f"{self.name} has no task set {name!r}{known}")
         return self.task_sets[name]
 
+    def held_out_set(self, name: str) -> Sequence[Task]:
+        """An evaluation set.
+
+        Raises:
+            RecipeError: If there is none of that name.
+        """
+        if name not in self.held_out:
+            known = did_you_mean(name, self.held_out)
+            raise RecipeError(f"{self.name} has no evaluation set {name!r}{known}")
+        return self.held_out[name]
+
     def is_right(self, task: Task, answer: str | None) -> bool:
         """Whether an answer is right: it is a golden one, or the oracle accepts it."""
         if answer is None:

@@ -1,0 +1,108 @@
+"""Opens the world of a run from the name of a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from asl_env.agents.coevolution.recipe import Recipe
+from asl_env.agents.coevolution.seeds import generator
+from asl_env.agents.coevolution.world import World
+from asl_env.corpora.catalog import Corpus, open_corpus
+from asl_env.episode import Task
+from asl_env.protocols import Retriever
+
+#: MiniWiki's evaluation sets; corpora without sets of their own are given files.
+MINIWIKI_SETS = ("miniwiki-1hop", "miniwiki-2hop", "miniwiki-3hop", "miniwiki-compare")
+#: Labelled tasks for recipes that train on them.
+MINIWIKI_TASKS = 1000
+
+
+def open_world(
+    corpus: str | Path | Corpus,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    index: str | Path | None = None,
+    held_out: Sequence[str] = (),
+) -> World:
+    """Opens a corpus with everything the loop needs of it.
+
+    Args:
+        corpus: ``miniwiki``, ``wiki-vital``, a passage store, a file, or a corpus.
+        recipe: Says how many passages a search gives, where topics come from, and which labelled
+            task files are used.
+        seed: Seed of the run; seed topics are drawn with it.
+        index: An index folder or retriever name to search in; the corpus's own BM25 by default.
+        held_out: Names or files of evaluation sets; MiniWiki has its own by default.
+
+    Raises:
+        AslError: If the corpus, index or a task file cannot be opened.
+    """
+    from asl_env.tool import SearchTool
+
+    found = open_corpus(corpus)
+    retriever = _retriever(found, index)
+    names = list(held_out)
+    if not names and found.name == "miniwiki":
+        names = list(MINIWIKI_SETS)
+    return World(
+        name=found.name,
+        tool=SearchTool(retriever, top_k=recipe.search.top_k, max_chars=recipe.search.max_chars),
+        topics=_topics(found, recipe, seed),
+        held_out=_load(names),
+        task_sets=_task_sets(found, recipe),
+        oracle=found.oracle,
+        digest=found.digest,
+    )
+
+
+def _retriever(corpus: Corpus, index: str | Path | None) -> Retriever:
+    from asl_env.retrieval.registry import CORPORA, make_retriever
+
+    if index is not None:
+        return make_retriever(index)
+    if corpus.name in CORPORA:
+        return make_retriever(corpus.name)
+    from asl_env.retrieval.bm25 import BM25Retriever
+
+    return BM25Retriever.from_passages(corpus.passages())
+
+
+def _topics(corpus: Corpus, recipe: Recipe, seed: int) -> list[str]:
+    spec, rng = recipe.requests, generator(seed, "topics")
+    if spec.topics == "topics":
+        return list(dict.fromkeys(corpus.topics(rng, spec.seeds)))
+    titles = corpus.titles
+    chosen = rng.permutation(len(titles))[: spec.seeds]
+    return [titles[index] for index in chosen.tolist()]
+
+
+def _task_sets(corpus: Corpus, recipe: Recipe) -> Mapping[str, Sequence[Task]]:
+    """The labelled sets that the recipe names: ``train`` of MiniWiki, or files."""
+    names = set()
+    if recipe.solve.tasks != "generated":
+        names.add(recipe.solve.tasks)
+    if recipe.verify.real is not None:
+        names.add(recipe.verify.real.path)
+    sets: dict[str, Sequence[Task]] = {}
+    if corpus.name == "miniwiki" and "train" in names:
+        sets["train"] = _miniwiki_tasks()
+    return {**sets, **_load(sorted(names - {"train"} if sets else names))}
+
+
+def _miniwiki_tasks() -> list[Task]:
+    from asl_env.corpora.miniwiki.questions import training_tasks
+
+    rng = generator(0, "miniwiki", "train")
+    return [
+        Task(record.id, record.question, record.golden_answers, {"metadata": record.metadata})
+        for hops in (1, 2)
+        for record in training_tasks(rng, MINIWIKI_TASKS // 2, hops)
+    ]
+
+
+def _load(names: Sequence[str]) -> dict[str, Sequence[Task]]:
+    from asl_env.evaluation.tasks import load_tasks
+
+    return {name: load_tasks(name).tasks for name in names}
