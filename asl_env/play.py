@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from asl_env.conversation import DEFAULT_MAX_TURNS, Conversation
 from asl_env.episode import Assignment, Chat, ToolCall, Trajectory, Turn
@@ -76,7 +76,9 @@ def play(
     return [conversation.trajectory() for conversation in conversations]
 
 
-def advance(conversations: Sequence[Conversation], turns: Sequence[Turn], tool: Tool) -> list[str]:
+def advance(
+    conversations: Sequence[Conversation], turns: Sequence[Turn], tool: Tool
+) -> tuple[list[str], float]:
     """Takes one turn in each of several running conversations with one tool call for all.
 
     Args:
@@ -129,7 +131,7 @@ def ask(
         AgentError: One line that names the agent's class and what went wrong.
     """
     name = type(agent).__name__
-    said: object
+    said: Any
     try:
         if timeout is None:
             said = agent.act(chats, greedy=greedy)

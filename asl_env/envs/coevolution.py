@@ -128,7 +128,7 @@ class _Table:
         return dict.fromkeys(AGENTS, over and not cut), dict.fromkeys(AGENTS, over and cut)
 
 
-class ASLCoevolutionAEC(_Table, AECEnv):
+class ASLCoevolutionAEC(_Table, AECEnv):  # type: ignore[misc]
     """Generator, policy and GRM, one turn at a time.
 
     ## Description
@@ -202,7 +202,7 @@ class ASLCoevolutionAEC(_Table, AECEnv):
             self.render()
 
 
-class ASLCoevolutionParallel(_Table, ParallelEnv):
+class ASLCoevolutionParallel(_Table, ParallelEnv):  # type: ignore[misc]
     """The same game with one action from every agent per step; see ``ASLCoevolutionAEC``.
 
     Only the action of the agent whose turn it is (``observation["active"]``) is played; the others
@@ -221,7 +221,7 @@ class ASLCoevolutionParallel(_Table, ParallelEnv):
             self.render()
         return {agent: self.observe(agent) for agent in AGENTS}, self._infos()
 
-    def step(self, actions: Mapping[str, str | Turn]) -> tuple[dict[str, Any], ...]:  # type: ignore[override]
+    def step(self, actions: Mapping[str, str | Turn]) -> tuple[dict[str, Any], ...]:
         """Takes the turn of the active agent.
 
         Raises:

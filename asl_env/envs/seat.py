@@ -163,7 +163,10 @@ class SeatEnv(gym.Env[str, str]):
             standard output as it grows), or ``None``.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human"], "render_fps": 4}
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+        "render_modes": ["ansi", "human"],
+        "render_fps": 4,
+    }
 
     def __init__(self, seat: Seat, render_mode: str | None = None) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
@@ -242,9 +245,7 @@ class SeatEnv(gym.Env[str, str]):
             gymnasium.error.ResetNeeded: Without a running episode.
             AgentError: If the action is neither a string nor a ``Turn``.
         """
-        conversation = self._conversation
-        if conversation is None or conversation.done:
-            raise gym.error.ResetNeeded("the episode is over or was never begun; call reset()")
+        conversation = self._running()
         started = perf_counter()
         timing = Timing()
         observation = ""
@@ -266,7 +267,7 @@ class SeatEnv(gym.Env[str, str]):
         timing.step = perf_counter() - started
         return observation, reward, terminated, truncated, info
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> Any:
         """Returns the chat as text (``ansi``), or writes what is new of it (``human``)."""
         messages = self._conversation.messages if self._conversation is not None else []
         if self.render_mode == "ansi":
@@ -276,6 +277,12 @@ class SeatEnv(gym.Env[str, str]):
             sys.stdout.flush()
             self._shown = len(messages)
         return None
+
+    def _running(self) -> Conversation:
+        conversation = self._conversation
+        if conversation is None or conversation.done:
+            raise gym.error.ResetNeeded("the episode is over or was never begun; call reset()")
+        return conversation
 
     def _finish(self, conversation: Conversation, info: dict[str, Any]) -> tuple[float, bool, bool]:
         started = perf_counter()

@@ -206,7 +206,7 @@ class SeatVectorEnv(VectorEnv[Any, Any, Any]):
             infos |= final
         return self._observations(), rewards, terminations, truncations, infos
 
-    def render(self) -> tuple[str, ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[str, ...] | None:
         """Returns every chat as text (``ansi``)."""
         if self.render_mode is None:
             return None
