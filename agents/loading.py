@@ -155,10 +155,10 @@ def _checkpoint(path: Path) -> Path:
 def _member(folder: Path, role: Role) -> Path:
     """The folder of a seat's agent inside a checkpoint of the loop."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest: dict[str, dict[str, Any]] = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError) as error:
         raise RunError(f"{folder}: no run and no checkpoint ({error})") from error
-    for name, entry in dict(manifest).items():
+    for name, entry in manifest.items():
         if name == "all" or role.value in name.split("+"):
             if not entry["saved"]:
                 raise RunError(f"{folder}: the {role} agent ({entry['class']}) saved nothing")

@@ -16,14 +16,14 @@ def person() -> Console:
     """Returns the console for people: standard output, colours only in a terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    return Console(highlight=False, markup=False)
 
 
 def status() -> Console:
     """Returns the console for progress and remarks: standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def machine(value: Mapping[str, Any]) -> None:
@@ -38,7 +38,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
-        shown.add_column(column, justify="right" if index else "left")
+        shown.add_column(column, justify="right" if index else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
     person().print(shown)

@@ -1,0 +1,136 @@
+"""``asl eval``: an agent on a set of questions."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from asl_env.evaluation.results import EvalResult
+    from asl_env.evaluation.runner import Progress
+    from asl_env.evaluation.tasks import TaskSet
+
+#: Titles of the metrics in tables.
+TITLES = {"em": "exact match", "cover-em": "cover match", "f1": "F1", "judged": "judged"}
+
+
+def evaluate(
+    agent: Annotated[
+        str, typer.Option(help="random, lexical, oracle, a run folder, or my_module:MyAgent.")
+    ] = "lexical",
+    tasks: Annotated[
+        str, typer.Option(help="miniwiki-1hop, -2hop, -3hop, -compare, or a JSONL/JSON file.")
+    ] = "miniwiki-2hop",
+    corpus: Annotated[
+        str, typer.Option(help="What is searched: miniwiki, wiki-vital, or an index folder.")
+    ] = "miniwiki",
+    index: Annotated[
+        str | None, typer.Option(help="An index folder, in place of --corpus.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions.")] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="Who judges the answers; named like --agent.")
+    ] = None,
+    dialect: Annotated[str, typer.Option(help="asl or search-r1.")] = "asl",
+    sample: Annotated[bool, typer.Option(help="Sample turns; greedy otherwise.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of a sampling agent.")] = 0,
+    max_turns: Annotated[int, typer.Option(min=1, help="Turns per question at most.")] = 9,
+    top_k: Annotated[int, typer.Option(min=1, max=20, help="Passages per search.")] = 3,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that one call of the agent may take.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for rows and trajectories; an interrupted run goes on there."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Measure an agent on a set of questions: em, f1, cover-em, judged, with 95 % intervals."""
+    from asl_env.agents.cli import console
+    from asl_env.agents.coevolution.lock import locked
+    from asl_env.agents.loading import load_agent
+    from asl_env.episode import Role
+    from asl_env.evaluation import load_tasks, runner
+    from asl_env.retrieval.registry import make_retriever
+    from asl_env.tool import SearchTool
+
+    found = load_tasks(tasks, limit)
+    _tell_problems(found)
+    tool = SearchTool(make_retriever(index or corpus), top_k=top_k)
+    player = load_agent(agent, dialect=dialect)
+    grm = None if judge is None else load_agent(judge, dialect=dialect, role=Role.GRM)
+    about = {"agent": agent, "tasks": tasks, "corpus": index or corpus, "top_k": top_k}
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with locked(out / ".lock") if out else nullcontext(), _progress(len(found)) as progress:
+        result = runner.evaluate(
+            player,
+            found,
+            tool=tool,
+            dialect=dialect,
+            judge=grm,
+            greedy=not sample,
+            seed=seed,
+            max_turns=max_turns,
+            timeout=timeout,
+            folder=out,
+            about=about | {"judge": judge},
+            progress=progress,
+        )
+    if json:
+        console.machine(result.to_json())
+        return
+    show(result, f"{agent} on {tasks}")
+    if out is not None:
+        console.status().print(f"rows and trajectories: {out / runner.ROWS}")
+
+
+def show(result: EvalResult, title: str) -> None:
+    """Prints the table of an evaluation and one line about what was left out."""
+    from asl_env.agents.cli import console
+
+    rows = [
+        (TITLES[name], f"{value.mean:.3f}", f"{value.low:.3f} – {value.high:.3f}", str(value.n))
+        for name, value in result.metrics.items()
+    ]
+    console.table(title, ("metric", "mean", "95 % interval", "questions"), rows)
+    counts = result.counts
+    parts = [f"{counts['unanswered']} without an answer"]
+    parts += [f"{counts['truncated']} cut off"] if counts["truncated"] else []
+    parts += [f"{counts['invalid']} invalid, left out"] if counts["invalid"] else []
+    parts += [f"{counts['unjudged']} without a verdict"] if counts["unjudged"] else []
+    console.person().print(f"{counts['scored']} of {counts['tasks']} scored: {', '.join(parts)}")
+
+
+def _tell_problems(found: TaskSet) -> None:
+    from asl_env.agents.cli import console
+
+    for line in found.report.lines():
+        console.status().print(f"{found.name}: left out {line}")
+
+
+class _progress:  # noqa: N801 - used like a function
+    """A progress bar on standard error; silent when that is not a terminal."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+
+    def __enter__(self) -> Progress:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        from asl_env.agents.cli import console
+
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        shown = console.status()
+        self._bar: Any = Progress(
+            *columns, console=shown, transient=True, disable=not shown.is_terminal
+        )
+        self._bar.start()
+        line = self._bar.add_task("questions", total=self._total)
+        return lambda done, total: self._bar.update(line, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

@@ -1,0 +1,191 @@
+"""``asl play``: a person takes a seat in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asl_env.episode import Assignment, Chat, Claim, Request, Role, Task, Trajectory, Turn
+
+if TYPE_CHECKING:
+    from asl_env.protocols import Dialect
+
+_HELP = {
+    Role.POLICY: "search WORDS   look something up\nanswer TEXT    give the answer",
+    Role.GRM: (
+        "search WORDS   look something up\nanswer correct (or) answer wrong   give the verdict"
+    ),
+    Role.GENERATOR: (
+        "search WORDS   look something up\nask QUESTION => ANSWER   hand in question and answer"
+    ),
+}
+
+
+class Person:
+    """An agent whose turns are typed.
+
+    ``search``, ``answer`` and ``ask`` are written in the dialect; any other line is sent as it
+    stands, so that a turn can be typed with its tags. The end of the input ends the episode
+    without an answer.
+
+    Args:
+        dialect: The dialect of the chats.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def act(self, chats: Sequence[Chat], *, greedy: bool = False) -> list[Turn]:
+        """Shows each chat's newest messages and reads a turn."""
+        return [Turn(self._turn(chat)) for chat in chats]
+
+    def _turn(self, chat: Chat) -> str:
+        _show(chat, self._dialect)
+        if chat.turn == 0:
+            typer.secho(f"\n{_HELP[chat.role]}", dim=True)
+        while True:
+            typer.secho(f"\n{chat.role}> ", bold=True, nl=False)
+            try:
+                line = input().strip()
+            except EOFError:
+                return ""
+            if line:
+                return write_turn(line, chat.role, self._dialect)
+
+
+def write_turn(line: str, role: Role, dialect: Dialect) -> str:
+    """Turns what a person typed into a turn of the dialect.
+
+    Args:
+        line: ``search …``, ``answer …``, ``ask … => …``, or a whole turn.
+        role: Whose turn it is.
+        dialect: The dialect.
+    """
+    from asl_env.rewards.verdict import write_verdict
+
+    verb, _, rest = line.partition(" ")
+    rest = rest.strip()
+    if verb == "search" and rest:
+        return dialect.write_search(rest)
+    if verb == "answer" and rest:
+        if role is Role.GRM and rest == "correct":
+            rest = write_verdict("correct")
+        elif role is Role.GRM and rest == "wrong":
+            rest = write_verdict("wrong")
+        return dialect.write_final(rest)
+    if verb == "ask" and "=>" in rest:
+        question, _, answer = rest.rpartition("=>")
+        return dialect.write_final(answer.strip(), question.strip())
+    return line
+
+
+def play(
+    seat: Annotated[Role, typer.Option(help="Whose seat you take.")] = Role.POLICY,
+    tasks: Annotated[
+        str, typer.Option(help="Where questions come from (policy and grm); as in asl eval.")
+    ] = "miniwiki-1hop-dev",
+    topic: Annotated[
+        str | None, typer.Option(help="What to ask about (generator); a MiniWiki topic if not set.")
+    ] = None,
+    corpus: Annotated[
+        str, typer.Option(help="What is searched: miniwiki, wiki-vital, or an index folder.")
+    ] = "miniwiki",
+    dialect: Annotated[str, typer.Option(help="asl or search-r1.")] = "asl",
+    seed: Annotated[int, typer.Option(help="Which question you get.")] = 0,
+    max_turns: Annotated[int, typer.Option(min=1, help="Turns at most.")] = 9,
+    out: Annotated[
+        Path | None, typer.Option(help="File to which the trajectory is appended (JSONL).")
+    ] = None,
+) -> None:
+    """Take a seat yourself: read the search results, type a turn, see the reward."""
+    from asl_env.dialects import make_dialect
+    from asl_env.evaluation.records import encode, to_record
+    from asl_env.play import play as rollout
+    from asl_env.retrieval.registry import make_retriever
+    from asl_env.tool import SearchTool
+
+    spoken = make_dialect(dialect)
+    assignment = _assignment(seat, tasks, topic, seed)
+    tool = SearchTool(make_retriever(corpus))
+    (episode,) = rollout(
+        Person(spoken), [assignment], tool=tool, dialect=spoken, seeds=[seed], max_turns=max_turns
+    )
+    typer.secho(f"\n{_outcome(episode)}", bold=True)
+    if out is not None:
+        with out.open("ab") as file:
+            file.write(encode(to_record(episode)))
+
+
+def _assignment(seat: Role, tasks: str, topic: str | None, seed: int) -> Assignment:
+    import numpy as np
+
+    from asl_env.evaluation import load_tasks
+
+    rng = np.random.default_rng(seed)
+    if seat is Role.GENERATOR:
+        if topic is None:
+            from asl_env.corpora.miniwiki.world import load
+
+            known = load().topics
+            topic = known[int(rng.integers(len(known)))]
+        return Request(f"play-{seed}", "seed", topic)
+    found = load_tasks(tasks).tasks
+    task, other = (found[int(at)] for at in rng.integers(len(found), size=2))
+    if seat is Role.POLICY:
+        return task
+    right = bool(rng.integers(2)) or other.answers[0] in task.answers
+    answer = (task if right else other).answers[0]
+    return Claim(task.id, task.question, answer, "correct" if right else "wrong")
+
+
+def _show(chat: Chat, dialect: Dialect) -> None:
+    """Prints what the seat has not read yet."""
+    last = max((at for at, m in enumerate(chat.messages) if m["role"] == "assistant"), default=0)
+    for message in chat.messages[last + 1 :]:
+        passages = dialect.read_results(message)
+        if passages is None:
+            typer.echo(f"\n{message['content']}")
+            continue
+        for number, passage in enumerate(passages, start=1):
+            typer.secho(f"\n[{number}] {passage.title}", bold=True)
+            typer.echo(passage.text)
+        if not passages:
+            typer.echo(f"\n{message['content']}")
+
+
+def _outcome(episode: Trajectory) -> str:
+    """One line: what was handed in, and what is true."""
+    if episode.invalid is not None:
+        return f"The episode does not count: {episode.invalid}"
+    if episode.answer is None:
+        return "The episode ended without an answer."
+    given = episode.assignment
+    if isinstance(given, Task):
+        from asl_env.rewards.matching import em
+
+        right = "Right" if em(episode.answer, given.answers) else "Wrong"
+        return f"{right}. You said {episode.answer!r}; accepted: {', '.join(given.answers)}."
+    if isinstance(given, Claim):
+        from asl_env.rewards.verdict import parse_verdict
+
+        verdict = parse_verdict(episode.answer)
+        right = "Right" if verdict == given.label else "Wrong"
+        return f"{right}. Your verdict: {verdict or 'invalid'}; the answer was {given.label}."
+    return _judged(episode.question or "", episode.answer)
+
+
+def _judged(question: str, answer: str) -> str:
+    """What MiniWiki's oracle says about a question that a person made."""
+    from asl_env.corpora.miniwiki.world import load
+
+    reply = load().oracle.ask(question)
+    if reply.status == "outside":
+        return "MiniWiki's oracle does not understand the question, so nobody knows."
+    if reply.status == "unanswerable":
+        return "No fact of MiniWiki answers the question."
+    right = "right" if reply.accepts(answer) else "wrong"
+    number = "one right answer" if reply.unique else f"{len(reply.answers)} right answers"
+    return f"The question has {number} in MiniWiki; yours is {right}."

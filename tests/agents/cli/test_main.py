@@ -1,0 +1,206 @@
+"""The command line: quick help, one-line errors, exit codes that mean something."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from asl_env.agents.cli import main as cli
+from asl_env.corpora.errors import AslError
+from asl_env.episode import Role
+from asl_env.evaluation import records
+
+
+def asl(*arguments, capsys):
+    """Runs a command; returns exit code, standard output, standard error."""
+    with pytest.raises(SystemExit) as end:
+        cli.main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return end.value.code, said.out, said.err
+
+
+def test_help_names_every_command_and_loads_none(capsys):
+    code, out, _ = asl("--help", capsys=capsys)
+    assert code == 0
+    assert all(name in out for name in cli.COMMANDS)
+    code = (
+        "import sys, time\nfrom asl_env.agents.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'asl_env.agents.cli.eval', 'scipy'} & set(sys.modules)\n"
+        "print(time.process_time())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout.splitlines()[-1]) < 1, "seconds of computing"
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_has_help(name, capsys):
+    code, out, _ = asl(name, "--help", capsys=capsys)
+    assert code == 0
+    assert f"Usage: asl {name}" in out
+
+
+def test_version(capsys):
+    from asl_env import __version__
+
+    assert asl("--version", capsys=capsys)[:2] == (0, f"asl-env {__version__}\n")
+
+
+def test_no_command_shows_the_overview(capsys):
+    assert "rescore" in "".join(asl(capsys=capsys)[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evl"], "asl: no command 'evl'; did you mean 'eval'?\n"),
+        (["eval", "--agent", "lexcal", "--limit", "1"], "did you mean 'lexical'?\n"),
+        (["eval", "--tasks", "miniwiki-1hp"], "did you mean 'miniwiki-1hop'?\n"),
+        (["eval", "--corpus", "miniwik", "--limit", "1"], "did you mean 'miniwiki'?\n"),
+        (["rescore", "nowhere"], "nowhere: cannot be read (No such file or directory)\n"),
+    ],
+)
+def test_a_mistake_is_one_line_with_exit_code_2(arguments, said, capsys):
+    code, out, err = asl(*arguments, capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("asl: ") and err.endswith(said) and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (AslError("two\nlines"), 2, "asl: two lines\n"),
+        (KeyboardInterrupt(), 130, "asl: interrupted\n"),
+        (OSError(28, "No space left on device", "runs/x"), 2, "asl: runs/x: No space left"),
+    ],
+)
+def test_what_a_command_raises_becomes_one_line(error, code, said, monkeypatch, capsys):
+    import asl_env.agents.cli.doctor as doctor
+
+    def examine():
+        raise error
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    left, _, err = asl("doctor", capsys=capsys)
+    assert left == code
+    assert err.startswith(said)
+
+
+def test_eval_writes_rows_that_rescore_reads(tmp_path, capsys):
+    common = ["eval", "--tasks", "miniwiki-1hop", "--limit", 6, "--judge", "oracle"]
+    code, out, err = asl(*common, "--agent", "oracle", "--out", tmp_path / "a", capsys=capsys)
+    assert code == 0
+    assert "exact match" in out and "1.000" in out and "judged" in out
+    assert "rows.jsonl" in err
+    code, out, _ = asl(
+        *common, "--agent", "random", "--out", tmp_path / "b", "--json", capsys=capsys
+    )
+    told = json.loads(out)
+    assert told["counts"]["tasks"] == 6
+    assert told["settings"]["agent"] == "random"
+    arguments = ["rescore", tmp_path / "a", "--against", tmp_path / "b", "--json"]
+    code, out, _ = asl(*arguments, capsys=capsys)
+    again = json.loads(out)
+    assert again["metrics"]["em"]["mean"] == 1.0
+    gain = 1.0 - told["metrics"]["em"]["mean"]
+    assert again["difference"]["em"]["mean"] == pytest.approx(gain)
+
+
+def test_a_class_of_ones_own_is_evaluated(tmp_path, monkeypatch, capsys):
+    (tmp_path / "agent_of_mine.py").write_text(
+        "class Agent:\n"
+        "    def act(self, chats, *, greedy=False):\n"
+        "        return ['<answer>Warsaw</answer>' for chat in chats]\n"
+    )
+    (tmp_path / "t.jsonl").write_text(
+        '{"question": "Capital of Poland?", "answer": "Warsaw"}\n{"question": \n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    code, out, err = asl(
+        "eval", "--agent", "agent_of_mine:Agent", "--tasks", "t.jsonl", capsys=capsys
+    )
+    assert code == 0 and "1.000" in out
+    assert "t.jsonl: left out 1 x broken JSON (record 2)" in err
+
+
+def test_doctor_says_what_there_is(capsys):
+    code, out, _ = asl("doctor", "--json", capsys=capsys)
+    findings = {finding["what"]: finding for finding in json.loads(out)["findings"]}
+    assert code == 0
+    assert findings["Python"]["state"] == findings["numpy"]["state"] == "ok"
+    assert findings["corpus miniwiki"]["found"] == "embedded"
+
+
+def test_doctor_finds_what_is_wrong(monkeypatch, capsys):
+    import asl_env.agents.cli.doctor as doctor
+
+    monkeypatch.setattr(
+        doctor,
+        "requires",
+        lambda name: [
+            "numpy>=99",
+            "no-such-package-here>=1",
+            'another-missing-one; extra == "wiki"',
+            'other-system; sys_platform == "nowhere"',
+        ],
+    )
+    code, out, _ = asl("doctor", "--json", capsys=capsys)
+    findings = {finding["what"]: finding for finding in json.loads(out)["findings"]}
+    assert code == 1
+    assert findings["numpy"]["advice"] == "pip install 'numpy>=99'"
+    assert findings["no-such-package-here"]["state"] == "problem"
+    assert findings["another-missing-one [wiki]"]["state"] == "optional"
+    assert findings["another-missing-one [wiki]"]["advice"] == "pip install 'asl-env[wiki]'"
+    assert "other-system" not in findings
+
+
+def test_a_person_plays_the_policy(tmp_path, monkeypatch, capsys):
+    type_in(monkeypatch, "", "search anything", "<answer>unheard of</answer>")
+    code, out, _ = asl("play", "--seed", 3, "--out", tmp_path / "t.jsonl", capsys=capsys)
+    assert code == 0
+    assert "search WORDS" in out and "[1] " in out
+    assert "Wrong. You said 'unheard of'; accepted: " in out
+    (record,) = records.read(tmp_path / "t.jsonl")
+    assert record.trajectory.role is Role.POLICY
+    assert record.trajectory.tool_calls == 1
+
+
+def test_a_person_plays_the_judge(monkeypatch, capsys):
+    verdicts = []
+    for verdict in ("correct", "wrong"):
+        type_in(monkeypatch, f"answer {verdict}")
+        verdicts.append(asl("play", "--seat", "grm", "--seed", 1, capsys=capsys)[1])
+    assert sorted("Right" in said for said in verdicts) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("ask What is the capital of Poland? => Warsaw", "one right answer in MiniWiki; yours is"),
+        ("ask What is the capital of Poland? => Oslo", "yours is wrong"),
+        ("ask What is love? => Warsaw", "oracle does not understand"),
+    ],
+)
+def test_a_person_plays_the_generator(typed, said, monkeypatch, capsys):
+    type_in(monkeypatch, typed)
+    assert said in asl("play", "--seat", "generator", capsys=capsys)[1]
+
+
+def test_the_end_of_the_input_ends_the_episode(monkeypatch, capsys):
+    type_in(monkeypatch)
+    code, out, _ = asl("play", capsys=capsys)
+    assert code == 0 and "without an answer" in out
+
+
+def type_in(monkeypatch, *typed):
+    """Lets a person type these lines, then close the input."""
+    left = list(typed)
+
+    def read():
+        if not left:
+            raise EOFError
+        return left.pop(0)
+
+    monkeypatch.setattr("builtins.input", read)
