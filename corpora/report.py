@@ -32,12 +32,14 @@ class ReadReport:
         seen: Units looked at.
         kept: Passages that came out.
         problems: Bad input by kind, in order of first occurrence.
+        tallies: What else was counted and is no problem, such as redirects.
     """
 
     unit: str = "line"
     seen: int = 0
     kept: int = 0
     problems: dict[str, Problem] = field(default_factory=dict)
+    tallies: dict[str, int] = field(default_factory=dict)
 
     def add(self, kind: str, place: int) -> None:
         """Counts one problem.
@@ -50,6 +52,10 @@ class ReadReport:
         problem.count += 1
         if len(problem.first) < _SHOWN:
             problem.first.append(place)
+
+    def tally(self, what: str) -> None:
+        """Counts something that is no problem."""
+        self.tallies[what] = self.tallies.get(what, 0) + 1
 
     @property
     def bad(self) -> int:
@@ -72,6 +78,7 @@ class ReadReport:
             "unit": self.unit,
             "seen": self.seen,
             "kept": self.kept,
+            "tallies": dict(self.tallies),
             "problems": {
                 kind: {"count": p.count, "first": list(p.first)}
                 for kind, p in self.problems.items()
