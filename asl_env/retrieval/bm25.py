@@ -21,7 +21,7 @@ from asl_env.corpora.passages import Passage
 from asl_env.errors import BadIndexError
 from asl_env.retrieval.analyser import Analyser
 from asl_env.retrieval.postings import K1, B, Postings, PostingsBuilder
-from asl_env.retrieval.ranked import NOTHING, RankedRetriever, Ranking
+from asl_env.retrieval.ranked import NOTHING, Passages, RankedRetriever, Ranking
 
 _VOCABULARY, _PARAMETERS = "vocab.index.json", "params.index.json"
 
@@ -56,7 +56,7 @@ class BM25Retriever(RankedRetriever):
 
     def __init__(
         self,
-        passages: Sequence[Passage],
+        passages: Passages,
         postings: Postings,
         analyser: Analyser,
         compiled: bool | None = None,
@@ -89,7 +89,7 @@ class BM25Retriever(RankedRetriever):
         return cls(kept, builder.finish(), maker, compiled)
 
     @classmethod
-    def load(cls, folder: Path, passages: Sequence[Passage], analyser: Analyser) -> BM25Retriever:
+    def load(cls, folder: Path, passages: Passages, analyser: Analyser) -> BM25Retriever:
         """Opens what ``write_header`` and ``PostingsBuilder`` wrote to a folder, memory-mapped.
 
         Raises:

@@ -118,16 +118,9 @@ class SentenceTransformerEncoder:
         self.batch_size = batch_size
         self._lock = threading.Lock()
 
-    @property
-    def dimension(self) -> int:
-        """Length of the vectors."""
-        return int(self._model.get_embedding_dimension())
-
     def encode(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
-        """Returns unit vectors of shape ``[len(texts), dimension]``."""
+        """Returns unit vectors of shape ``[len(texts), dimension]``; for no texts ``[0, 0]``."""
         prefix = self.query_prefix if kind == "query" else self.passage_prefix
-        if not texts:
-            return np.zeros((0, self.dimension), np.float32)
         # Tokenizers refuse to be used by two threads at once.
         with self._lock:
             vectors = self._model.encode(
@@ -137,7 +130,7 @@ class SentenceTransformerEncoder:
                 convert_to_numpy=True,
                 prompt="",
             )
-        return unit(np.asarray(vectors, np.float32))
+        return unit(np.array(vectors, np.float32).reshape(len(texts), -1 if texts else 0))
 
 
 def make_encoder(spec: str | Path | Encoder) -> Encoder:

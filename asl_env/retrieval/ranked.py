@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,14 @@ from asl_env.corpora.passages import Passage
 from asl_env.protocols import Hit
 
 Self = TypeVar("Self", bound="RankedRetriever")
+
+
+class Passages(Protocol):
+    """Passages by row: a list, or a ``PassageStore``."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> Passage: ...
 
 
 class Ranking(NamedTuple):
@@ -38,10 +46,10 @@ class RankedRetriever(ABC):
     answer can be cut.
 
     Attributes:
-        passages: The passages by row; a list or a ``PassageStore``.
+        passages: The passages by row.
     """
 
-    passages: Sequence[Passage]
+    passages: Passages
 
     @abstractmethod
     def rank(self, queries: Sequence[str], k: int) -> list[Ranking]:
