@@ -39,6 +39,8 @@ TOOL = "retrieve"
 MAX_QUERIES = 16
 
 _EXAMPLE = '{"name": "retrieve", "arguments": {"query": "what to look for"}}'
+_EMPTY = "The argument 'query' is empty; give it the text to look for."
+_decode = json.JSONDecoder().decode  # json.loads without its checks for bytes and options
 _NOTHING = "\nNo documents found.\n"
 
 _TOOL_SECTION = f"""## Tools
@@ -76,19 +78,21 @@ def _read_queries(value: Any) -> tuple[str, ...] | str:
     """Returns the queries of ``arguments.query``, or the message that says what is wrong."""
     if value is None:
         return "The argument 'query' is missing; give it the text to look for."
-    listed = [value] if isinstance(value, str) else value
-    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+    if isinstance(value, str):
+        query = tags.clean_query(value)
+        return (query,) if query else _EMPTY
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return "The argument 'query' must be a string or a list of strings."
-    if len(listed) > MAX_QUERIES:
-        return f"The argument 'query' holds {len(listed)} queries; at most {MAX_QUERIES} are run."
-    queries = tuple(dict.fromkeys(query for item in listed if (query := tags.clean_query(item))))
-    return queries or "The argument 'query' is empty; give it the text to look for."
+    if len(value) > MAX_QUERIES:
+        return f"The argument 'query' holds {len(value)} queries; at most {MAX_QUERIES} are run."
+    queries = dict.fromkeys(map(tags.clean_query, value))  # each once, in order
+    return tuple(query for query in queries if query) or _EMPTY
 
 
 def _read_call(block: str) -> ToolCall:
     """Reads the content of one tool_call block."""
     try:
-        call = json.loads(block)
+        call = _decode(block)
     except (ValueError, RecursionError):  # ValueError: broken JSON, or a number too long to read
         return _refuse(f"The tool call is not valid JSON. Write it like this: {_EXAMPLE}")
     if not isinstance(call, dict):
