@@ -51,9 +51,7 @@ class TensorBoardLog(LoopCallback):
         from torch.utils.tensorboard import SummaryWriter
 
         purge = state.steps + 1 if state.commits else None
-        self._writer = SummaryWriter(  # type: ignore[no-untyped-call]
-            str(self._folder), purge_step=purge
-        )
+        self._writer = SummaryWriter(str(self._folder), purge_step=purge)
 
     def on_event(self, event: Mapping[str, Any]) -> None:
         """Keeps the event until it is durable."""

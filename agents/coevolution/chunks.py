@@ -12,8 +12,8 @@ from asl_env.agents.coevolution.phases import PhaseRunner, Stage
 from asl_env.agents.coevolution.seeds import Deck, derive, derive_many, generator
 from asl_env.agents.coevolution.state import RunState
 from asl_env.episode import RewardParts, Trajectory
-from asl_env.errors import RunError
-from asl_env.play import play
+from asl_env.errors import AgentError, AslError, RunError
+from asl_env.play import one_line, play
 from asl_env.protocols import Learner
 
 #: Called after every learner update with what is known so far.
@@ -80,17 +80,21 @@ class Watch:
         means = {name: math.fsum(values) / len(values) for name, values in self._sums.items()}
         return {"episodes": self.episodes, "invalid": dict(sorted(self._invalid.items())), **means}
 
-    def check_tool(self) -> None:
-        """Stops a run whose search is gone, instead of burning its budget on nothing.
+    def check_tool(self, most: float) -> None:
+        """Stops a run whose search is gone, instead of burning its budget on what is left.
+
+        Args:
+            most: Share of the chunk's episodes that may fail in the search.
 
         Raises:
-            RunError: If every episode of the chunk failed in the search.
+            RunError: If more did.
         """
-        failed = [reason for reason in self._invalid if reason.startswith("search")]
-        if failed and sum(self._invalid[reason] for reason in failed) == self.episodes:
+        failed = [reason for reason in self._invalid if "search: " in reason]
+        count = sum(self._invalid[reason] for reason in failed)
+        if count > most * self.episodes:
             raise RunError(
-                f"round {self._state.round}, {self._state.phase}: every episode failed "
-                f"({failed[0]}); repair the search, then resume"
+                f"round {self._state.round}, {self._state.phase}: {count} of {self.episodes} "
+                f"episodes failed ({failed[0]}); repair the search, then resume"
             )
 
     def _look(self) -> str | None:
@@ -138,7 +142,7 @@ def run_chunk(
         state.steps += watch.turns
     if watch.updates == 0:
         watch.update({})
-    watch.check_tool()
+    watch.check_tool(stage.recipe.search.max_failures)
     progress.chunk += 1
     progress.drawn = deck.drawn
     progress.episodes += watch.episodes
@@ -175,7 +179,13 @@ def _learn(
     env = SeatVectorEnv(seat, phase.spec.num_envs, phase.spec.group_size)
     # A learner that resets without a seed gets this place's randomness.
     env.np_random = generator(stage.seed, state.round, phase.name, state.progress.chunk)
-    metrics = learner.learn(phase.role, env, budget, callbacks=[watch.update])
+    try:
+        metrics = learner.learn(phase.role, env, budget, callbacks=[watch.update])
+    except AslError:
+        raise
+    except Exception as error:
+        name, kind = type(learner).__name__, type(error).__name__
+        raise AgentError(f"{name}.learn raised {kind}: {one_line(error)}") from error
     env.close()
     return {str(name): value for name, value in (metrics or {}).items()}
 

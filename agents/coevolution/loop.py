@@ -44,7 +44,8 @@ class CoEvolution:
             ``learn`` (see ``asl_env.protocols.Learner``) learn; the others only play.
         world: Corpus, tool, topics, held-out questions.
         seed: Seed of the run.
-        agent_name: How the agents were named on the command line; kept in the configuration.
+        setup: How the agents and the world were named, kept in the configuration; a run resumes
+            only with the same.
         callbacks: Look on.
 
     Raises:
@@ -60,7 +61,7 @@ class CoEvolution:
         world: World,
         *,
         seed: int = 0,
-        agent_name: str = "",
+        setup: Mapping[str, Any] | None = None,
         callbacks: Sequence[LoopCallback] = (),
     ) -> None:
         self.recipe = load_recipe(recipe)
@@ -69,7 +70,7 @@ class CoEvolution:
         self.world = world
         self.seed = seed
         self.state = RunState()
-        self._agent_name = agent_name
+        self._setup = dict(setup or {})
         self._callbacks = list(callbacks)
         self._journal = Journal()
         self._stage = self._new_stage()
@@ -85,7 +86,7 @@ class CoEvolution:
             "seed": self.seed,
             "corpus": self.world.name,
             "index": self.world.digest,
-            "agent": self._agent_name,
+            "setup": self._setup,
             "agents": {
                 name: f"{type(agent).__module__}:{type(agent).__qualname__}"
                 for name, agent in self.team.members().items()

@@ -45,15 +45,18 @@ class PhaseRunner(Protocol):
     Attributes:
         name: Which one.
         role: The seat that plays, and learns if it can.
-        spec: Its part of the recipe.
         passes: How often an agent that does not learn plays all assignments; ``None`` for as
             often as the budget allows, 0 for not at all.
     """
 
     name: Phase
     role: Role
-    spec: PhaseSpec
     passes: int | None
+
+    @property
+    def spec(self) -> PhaseSpec:
+        """Its part of the recipe."""
+        ...
 
     def begin(self, state: RunState) -> dict[str, Any]:
         """Prepares the state; returns what the event says."""

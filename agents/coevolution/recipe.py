@@ -247,10 +247,13 @@ class SearchSpec(Strict):
     Attributes:
         top_k: Passages per call.
         max_chars: Budget of characters per result message; ``None`` for whole passages.
+        max_failures: A run stops (and can be resumed) when more than this share of a chunk's
+            episodes failed because the search did.
     """
 
     top_k: Count = 3
     max_chars: Count | None = None
+    max_failures: Share = 0.25
 
 
 class LogSpec(Strict):

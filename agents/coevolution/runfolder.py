@@ -128,7 +128,7 @@ class RunFolder:
         logs: Mapping[str, Sequence[bytes]],
         save: Callable[[Path], None],
         keep: Sequence[str],
-        notes: Mapping[str, Sequence[bytes]] = {},  # noqa: B006 - never written to
+        notes: Mapping[str, Sequence[bytes]] = {},
     ) -> dict[str, int]:
         """Makes a state durable, all or nothing.
 

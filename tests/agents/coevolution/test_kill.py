@@ -16,9 +16,7 @@ def contents(folder):
     aside = ("timing.jsonl", "run.lock")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in files
-        if path.name not in aside
+        str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in aside
     }
 
 

@@ -60,7 +60,7 @@ def make_world(retriever=None):
     real = [Task(f"real-{n}", f"{n} has a house in what town?", (HOME[n],)) for n in NAMES]
     return World(
         name="tiny",
-        tool=SearchTool(retriever or WordRetriever()),
+        tool=SearchTool(retriever or WordRetriever(), cache_size=0),
         topics=NAMES[:16],
         held_out={"towns": held_out[:12], "more-towns": held_out[12:]},
         task_sets={"real": real},

@@ -1,0 +1,187 @@
+"""``asl train``: the co-evolution loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from asl_env.agents.coevolution.loop import CoEvolution
+    from asl_env.agents.coevolution.recipe import Recipe
+    from asl_env.protocols import Agent
+
+#: What a run is set up with when the command line does not say otherwise.
+DEFAULTS: dict[str, Any] = {
+    "corpus": "miniwiki",
+    "index": None,
+    "agent": ["candidates"],
+    "held_out": [],
+}
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Option(help="Name of a recipe, or a YAML file.  [default: asl]")
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="miniwiki, wiki-vital, a file or a store.  [default: miniwiki]"),
+    ] = None,
+    index: Annotated[
+        str | None, typer.Option(help="Index folder to search in, in place of the corpus's own.")
+    ] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="candidates, lexical, random, a run folder, or my_module:MyAgent; for one seat "
+            "generator=..., policy=... or grm=... (repeatable).  [default: candidates]"
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds in total.  [default: the recipe's]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the run.  [default: 0]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.  [default: runs/<recipe>-<number>]")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a recipe field: solve.steps=5000 (repeatable)."),
+    ] = None,
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Evaluation set, by name or file, never trained on (repeatable)."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Let a generator, a policy and a judge train each other."""
+    from asl_env.errors import RunError
+
+    if resume is not None and out is not None:
+        raise RunError("--resume names the run folder; leave --out away")
+    given = {"corpus": corpus, "index": index, "agent": agent, "held_out": held_out}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if resume is None:
+        setup, number, base = {**DEFAULTS, **chosen}, seed or 0, recipe or "asl"
+        loaded = _recipe(base, set_, rounds)
+        folder = out or _free_folder(loaded.name)
+    else:
+        from asl_env.agents.coevolution.runfolder import RunFolder
+
+        folder, saved = resume, RunFolder(resume).config()
+        setup = {**DEFAULTS, **saved["setup"], **chosen}
+        number = saved["seed"] if seed is None else seed
+        loaded = _recipe(recipe or saved["recipe"], set_, rounds)
+    _run(loaded, folder, setup, number, machine=json)
+
+
+def _recipe(source: Any, changes: list[str] | None, rounds: int | None) -> Recipe:
+    from asl_env.agents.coevolution.recipefile import load_recipe, parse_recipe
+
+    loaded = parse_recipe(source, "of the run") if isinstance(source, dict) else source
+    more = [] if rounds is None else [f"rounds={rounds}"]
+    return load_recipe(loaded, [*(changes or []), *more])
+
+
+def _free_folder(name: str) -> Path:
+    """``runs/asl-1``, or the next number that is free."""
+    number = 1
+    while (folder := Path("runs") / f"{name}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _agents(specs: list[str], dialect: str, seed: int) -> dict[str, Agent]:
+    """The agent of each seat (``lexical`` where none is named); equal names share one object."""
+    from asl_env.episode import Role
+    from asl_env.errors import AgentError, did_you_mean
+
+    names = [role.value for role in Role]
+    everywhere, single = "lexical", {}
+    for spec in specs:
+        seat, equals, name = spec.partition("=")
+        if not equals:
+            everywhere = spec
+        elif seat in names:
+            single[seat] = name
+        else:
+            raise AgentError(f"--agent {spec}: no seat {seat!r}{did_you_mean(seat, names)}")
+    team: dict[str, Agent] = {}
+    made: dict[tuple[str, str], Agent] = {}
+    for seat in names:
+        spec = single.get(seat, everywhere)
+        # A run folder may hold another agent for each seat.
+        key = (spec, seat if Path(spec).exists() else "")
+        if key not in made:
+            made[key] = _agent(spec, dialect, Role(seat), seed)
+        team[seat] = made[key]
+    return team
+
+
+def _agent(spec: str, dialect: str, role: Any, seed: int) -> Agent:
+    from asl_env.agents.loading import load_agent
+
+    if spec == "candidates":
+        from asl_env.agents.candidates.learner import CandidatesLearner
+
+        return CandidatesLearner(seed=seed, dialect=dialect)
+    return load_agent(spec, dialect=dialect, role=role)
+
+
+def _run(recipe: Recipe, folder: Path, setup: dict[str, Any], seed: int, machine: bool) -> None:
+    from asl_env.agents.cli import console
+    from asl_env.agents.cli.progress import Progress
+    from asl_env.agents.coevolution.callbacks import TensorBoardLog
+    from asl_env.agents.coevolution.loop import CoEvolution
+    from asl_env.agents.coevolution.worlds import open_world
+
+    screen = console.status()
+    shown = Progress(recipe, screen, quiet=machine)
+    with shown.waiting(f"opening {setup['corpus']}"):
+        world = open_world(
+            setup["corpus"], recipe, seed=seed, index=setup["index"], held_out=setup["held_out"]
+        )
+        agents = _agents(setup["agent"], recipe.dialect, seed)
+    loop = CoEvolution(
+        recipe,
+        folder,
+        agents,
+        world,
+        seed=seed,
+        setup=setup,
+        callbacks=[TensorBoardLog(folder / "tensorboard"), shown],
+    )
+    try:
+        loop.run()
+    except KeyboardInterrupt:
+        screen.print(
+            f"stopped; all is saved up to {shown.saved}. Go on with: asl train --resume {folder}",
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
+    _finish(loop, folder, machine)
+
+
+def _finish(loop: CoEvolution, folder: Path, machine: bool) -> None:
+    from asl_env.agents.cli import console
+
+    if machine:
+        console.machine(
+            {
+                "run": str(folder),
+                "rounds": loop.state.round - 1,
+                "steps": loop.state.steps,
+                "history": loop.state.history,
+            }
+        )
+        return
+    console.person().print(
+        f"run folder: {folder}   report: asl report {folder}   "
+        f"more rounds: asl train --resume {folder} --rounds {loop.state.round + 1}",
+        soft_wrap=True,
+    )
