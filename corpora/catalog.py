@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asl_env.corpora import download
 from asl_env.corpora.errors import CorpusError, did_you_mean
-from asl_env.corpora.formats import detect_format, read_passages
+from asl_env.corpora.formats import detect_format, known_format, read_passages
 from asl_env.corpora.passages import Passage
 from asl_env.corpora.report import ReadReport
-from asl_env.corpora.store import MANIFEST, PassageStore, encode
+from asl_env.corpora.store import ATTRIBUTION, MANIFEST, PassageStore, encode
 
 if TYPE_CHECKING:
     import numpy as np
 
 #: Names that need no path.
 NAMES = ("miniwiki", *download.PACKAGES)
+
+
+class Survey(NamedTuple):
+    """What one pass over a corpus tells."""
+
+    count: int
+    digest: str
+    titles: tuple[str, ...]
+
+
+def survey(passages: Iterable[Passage]) -> Survey:
+    """Counts and hashes passages, and collects their titles."""
+    count, digest, titles = 0, hashlib.sha256(), dict[str, None]()
+    for passage in passages:
+        count += 1
+        digest.update(encode(passage))
+        if passage.title:
+            titles[passage.title] = None
+    return Survey(count, digest.hexdigest(), tuple(titles))
 
 
 class Corpus:
@@ -39,23 +58,24 @@ class Corpus:
         """Yields every passage, always in the same order."""
         raise TypeError(f"{type(self).__name__} must say what its passages are")
 
-    @cached_property
+    @property
     def count(self) -> int:
         """Number of passages."""
-        return sum(1 for _ in self.passages())
+        return self._survey.count
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of all passages in order; equal for a file and the store built from it."""
-        digest = hashlib.sha256()
-        for passage in self.passages():
-            digest.update(encode(passage))
-        return digest.hexdigest()
+        return self._survey.digest
 
-    @cached_property
+    @property
     def titles(self) -> Sequence[str]:
         """Every different non-empty title, in order of first occurrence."""
-        return tuple(dict.fromkeys(p.title for p in self.passages() if p.title))
+        return self._survey.titles
+
+    @cached_property
+    def _survey(self) -> Survey:
+        return survey(self.passages())
 
     def topics(self, rng: np.random.Generator, n: int) -> list[str]:
         """Draws seed topics for the task generator.
@@ -97,36 +117,68 @@ class StoreCorpus(Corpus):
         """Yields every passage in row order."""
         return iter(self.store)
 
-    @cached_property
+    @property
     def count(self) -> int:
         """Number of passages, from the manifest."""
         return self.store.count
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Content hash, from the manifest."""
         return self.store.digest
 
+    @cached_property
+    def titles(self) -> Sequence[str]:
+        """Every different non-empty title, in order of first occurrence."""
+        return tuple(dict.fromkeys(p.title for p in self.store if p.title))
+
 
 class FileCorpus(Corpus):
-    """A file of any format; every pass reads it again."""
+    """A file of any format; it is read again by every iteration, and once for the rest.
+
+    Args:
+        path: The file.
+        name: What to call it; the path by default.
+        format: Name of its format; found out when ``None``.
+
+    Attributes:
+        path: The file.
+        format: Name of its format.
+        report: What reading kept and left out; complete once ``count`` was asked for.
+    """
 
     def __init__(self, path: str | Path, name: str = "", format: str | None = None) -> None:
         self.path = Path(path)
-        self.format = format or detect_format(self.path)
+        self.format = detect_format(self.path) if format is None else known_format(format)
         self.name = name or str(path)
+        self.report = ReadReport()
+
+    @cached_property
+    def attribution(self) -> str:
+        """Contents of a file ``ATTRIBUTION`` beside it; for a dump, what its head says."""
+        beside = self.path.parent / ATTRIBUTION
+        if beside.is_file():
+            return beside.read_text(encoding="utf-8", errors="replace")
+        if self.format != "wikipedia":
+            return ""
+        from asl_env.corpora.dump import read_site
+
+        site = read_site(self.path)
+        return (
+            f"Text of {site.name or 'a MediaWiki wiki'} {site.base} from the dump {self.path.name}, "
+            "by its contributors.\nWikipedia's text is available under CC BY-SA 4.0 "
+            "(https://creativecommons.org/licenses/by-sa/4.0/).\n"
+            "Changes: markup removed, cut into passages.\n"
+        )
 
     def passages(self) -> Iterator[Passage]:
         """Streams the good passages of the file."""
         return read_passages(self.path, self.format)
 
     @cached_property
-    def report(self) -> ReadReport:
-        """What a full pass kept and left out."""
-        report = ReadReport()
-        for _ in read_passages(self.path, self.format, report=report):
-            pass
-        return report
+    def _survey(self) -> Survey:
+        self.report = ReadReport()
+        return survey(read_passages(self.path, self.format, report=self.report))
 
 
 class MiniWikiCorpus(Corpus):
@@ -156,34 +208,40 @@ class MiniWikiCorpus(Corpus):
         return tuple(self.world.topics)
 
 
-def open_corpus(source: str | Path | Corpus) -> Corpus:
+def open_corpus(source: str | Path | Corpus, format: str | None = None) -> Corpus:
     """Opens a corpus by name or path.
 
     Args:
         source: ``"miniwiki"``, the name of a fetched corpus, the path of a passage store or of a
             file in any known format, or a corpus (returned as it is).
+        format: Format of the file, when it is not to be found out.
 
     Raises:
         CorpusError: If there is nothing of that name, or it cannot be read.
     """
     if isinstance(source, Corpus):
-        return source
-    if source == "miniwiki":
-        return MiniWikiCorpus()
-    if str(source) in download.PACKAGES:
-        return _fetched(str(source))
-    path = Path(source)
-    if path.is_dir():
-        return StoreCorpus(path)
-    if path.exists():
-        return FileCorpus(path)
-    raise CorpusError(f"no corpus or file {str(source)!r}{did_you_mean(str(source), NAMES)}")
+        found = source
+    elif source == "miniwiki":
+        found = MiniWikiCorpus()
+    elif str(source) in download.PACKAGES:
+        found = _fetched(str(source))
+    elif Path(source).is_dir():
+        found = StoreCorpus(source)
+    elif Path(source).exists():
+        return FileCorpus(source, format=format)
+    else:
+        raise CorpusError(f"no corpus or file {str(source)!r}{did_you_mean(str(source), NAMES)}")
+    if format is not None:
+        raise CorpusError(f"{found.name}: is no file, so it has no format {format!r}")
+    return found
 
 
 def _fetched(name: str) -> Corpus:
     folder = download.home_of(name)
-    if not download.is_there(name):
+    if not folder.exists():
         raise CorpusError(f"corpus {name!r} was not fetched yet; run `asl corpus get {name}`")
+    if not download.is_there(name):
+        raise CorpusError(f"{folder}: is damaged; run `asl corpus get {name}` again")
     if (folder / MANIFEST).is_file():
         return StoreCorpus(folder, name)
-    return FileCorpus(folder / "articles.xml.bz2", name)
+    return FileCorpus(folder / download.ARTICLES, name)

@@ -87,7 +87,7 @@ def _list_items(path: Path, report: ReadReport) -> Iterator[tuple[int, Any]]:
     """Items of one big JSON list, decoded one at a time; after a broken one, the next is sought."""
     report.unit = "record"
     decode = json.JSONDecoder().raw_decode
-    with open_binary(path) as stream:
+    with open_binary(path, report) as stream:
         text = _Window(stream, report)
         text.skip(_LIST_START)
         while text.more():

@@ -214,11 +214,14 @@ def _check_store(folder: Path) -> None:
     PassageStore(folder).close()
 
 
+#: The larger dump of ``gensim-extract``; the other one is all tables.
+ARTICLES, TABLES = "articles.xml.bz2", "tables.xml.bz2"
+
 _DUMPS = {
-    "articles.xml.bz2": (
+    ARTICLES: (
         "gensim/test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
     ),
-    "tables.xml.bz2": "gensim/test/test_data/enwiki-table-markup.xml.bz2",
+    TABLES: "gensim/test/test_data/enwiki-table-markup.xml.bz2",
 }
 
 

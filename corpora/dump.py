@@ -136,7 +136,7 @@ def _page(element: ET.Element) -> Page:
 def _fragments(path: Path, report: ReadReport) -> Iterator[tuple[int, bytes | None]]:
     """Yields every page with its number; ``None`` for one that is too long."""
     number = 0
-    with open_binary(path) as stream:
+    with open_binary(path, report) as stream:
         window = _Window(stream)
         while True:
             try:

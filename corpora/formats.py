@@ -80,7 +80,7 @@ def detect_format(path: str | Path) -> str:
     path = Path(path)
     head = peek(path).decode("utf-8", errors="replace").lstrip()
     if not head:
-        raise CorpusError(f"{path}: is empty; expected {_any_expected()}")
+        raise CorpusError(f"{path}: is empty; expected passages")
     if head.startswith("<mediawiki") or ("<mediawiki" in head and head.startswith("<")):
         return "wikipedia"
     if _dpr_columns(head.splitlines()[0]):
@@ -90,7 +90,9 @@ def detect_format(path: str | Path) -> str:
     for line in head.splitlines():
         if line.lstrip().startswith("{") and (name := _json_format(line)):
             return name
-    raise CorpusError(f"{path}: unknown content; expected {_any_expected()}, or name a format")
+    raise CorpusError(
+        f"{path}: looks like none of {', '.join(FORMATS)}; name the format to read it anyway"
+    )
 
 
 def _json_format(line: str) -> str | None:
@@ -108,10 +110,6 @@ def _json_format(line: str) -> str | None:
         quoted = isinstance(contents, str) and contents.startswith('"') and "\n" in contents
         return "wiki18" if quoted else "jsonl"
     return "jsonl" if "text" in record else None
-
-
-def _any_expected() -> str:
-    return "one of: " + "; ".join(f"{name} ({what})" for name, what in _EXPECTED.items())
 
 
 def _sieve(

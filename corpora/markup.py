@@ -40,7 +40,7 @@ _MARK = re.compile(
 _INNERMOST_TEMPLATE = re.compile(r"\{\{[^{}]{0,5000}\}\}")
 _SIMPLE_LINK = re.compile(r"\[\[([^\[\]|]{1,300})(?:\|([^\[\]]{0,1000}))?\]\]")
 _VOID_TAGS = frozenset("br hr img li dd dt td th tr wbr".split())
-_QUOTES = re.compile(r"'{5}|'{2,3}")
+_QUOTES = re.compile(r"(?<=\w)''(?='s\b)|'{5}|'{2,3}")
 _LIST_MARKS = re.compile(r"^[*#:;]+", re.MULTILINE)
 _HEADING = re.compile(r"^==([^=\n]{1,200})==[ \t]*$", re.MULTILINE)
 _LEFT_OVER_TAG = re.compile(r"</?[A-Za-z][^<>]{0,300}>")

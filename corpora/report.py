@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 #: Kinds of problem after which the passage is still kept.
 KEPT_KINDS = frozenset({"byte order mark"})
@@ -40,6 +42,19 @@ class ReadReport:
     kept: int = 0
     problems: dict[str, Problem] = field(default_factory=dict)
     tallies: dict[str, int] = field(default_factory=dict)
+    _file: BinaryIO | None = field(default=None, repr=False, compare=False)
+    _size: int = field(default=0, repr=False, compare=False)
+
+    def follow(self, file: BinaryIO) -> None:
+        """Remembers the file that is being read, so that ``fraction`` can be asked."""
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+
+    @property
+    def fraction(self) -> float:
+        """Share of the file's bytes (as they are on the disk) that were read so far."""
+        if self._file is None or not self._size:
+            return 0.0
+        return 1.0 if self._file.closed else min(1.0, self._file.tell() / self._size)
 
     def add(self, kind: str, place: int) -> None:
         """Counts one problem.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -28,31 +28,45 @@ _FOREIGN = {
 }
 
 
-def open_binary(path: Path) -> BinaryIO:
+@contextmanager
+def open_binary(path: Path, report: ReadReport | None = None) -> Iterator[BinaryIO]:
     """Opens a file for reading bytes; gzip and bzip2 are recognised by content, not by name.
 
     bzip2 files of several concatenated streams (Wikipedia's multistream dumps) are read through.
 
+    Args:
+        path: The file.
+        report: Told how far the file was read.
+
     Raises:
         CorpusError: If the file cannot be opened or is of a kind that is not text.
     """
+    with ExitStack() as stack:
+        raw = _open_raw(path)
+        stack.enter_context(raw)
+        magic = raw.read(6)
+        raw.seek(0)
+        for start, what in _FOREIGN.items():
+            if magic.startswith(start):
+                raise CorpusError(f"{path}: is {what}")
+        if report is not None:
+            report.follow(raw)
+        stream: BinaryIO = raw
+        if magic.startswith(b"\x1f\x8b"):
+            stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=raw)))
+        elif magic.startswith(b"BZh"):
+            stream = cast(BinaryIO, stack.enter_context(bz2.BZ2File(raw)))
+        yield stream
+
+
+def _open_raw(path: Path) -> BinaryIO:
     try:
         if path.is_dir():
             raise CorpusError(f"{path}: is a folder, not a file of passages")
-        raw = path.open("rb")
-        magic = raw.read(6)
-        raw.seek(0)
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if magic.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
-    if magic.startswith(b"BZh"):
-        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, bz2.BZ2File(raw)), 1 << 20))
-    for start, what in _FOREIGN.items():
-        if magic.startswith(start):
-            raw.close()
-            raise CorpusError(f"{path}: is {what}")
-    return raw
+        return path.open("rb")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CorpusError(f"{path}: cannot be read: {why}") from error
 
 
 def peek(path: Path, size: int = 1 << 16) -> bytes:
@@ -76,7 +90,7 @@ def lines(path: Path, report: ReadReport, max_bytes: int) -> Iterator[tuple[int,
         report: Counts lines that are too long or not UTF-8, and a damaged archive.
         max_bytes: Lines longer than this are skipped.
     """
-    with open_binary(path) as stream:
+    with open_binary(path, report) as stream:
         number = 0
         while True:
             try:

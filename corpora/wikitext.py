@@ -80,7 +80,7 @@ def plain(wikitext: str, namespaces: frozenset[str] = frozenset()) -> Prose:
 
 
 def link_target(title: str) -> str:
-    """Returns the article a link leads to as its title is written: ``Dog breed`` of ``dog_breed#x``."""
+    """Returns the title a link leads to: ``Dog breed`` for ``dog_breed#History``."""
     title = " ".join(html.unescape(title).partition("#")[0].replace("_", " ").split())
     return title[:1].upper() + title[1:]
 

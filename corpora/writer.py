@@ -93,6 +93,7 @@ class StoreWriter:
         self._compression = compression
         self._overwrite = overwrite
         self._extra: dict[str, Any] = {}
+        self._attached: list[str] = []
         self.count = 0
         self._offset = 0
         self._digest = hashlib.sha256()
@@ -135,6 +136,14 @@ class StoreWriter:
         for passage in passages:
             self.add(passage)
 
+    def attach(self, name: str) -> Path:
+        """Returns where to write another file that belongs to the store.
+
+        It must be complete when the writer is left; the manifest gets its length and checksum.
+        """
+        self._attached.append(name)
+        return self.temporary / name
+
     def note(self, key: str, value: Any) -> None:
         """Puts a JSON value into the manifest under ``"notes"``."""
         self._extra[key] = value
@@ -176,6 +185,7 @@ class StoreWriter:
         if self._compression == "zlib":
             files["blocks.u64"] = self._write_array("blocks.u64", self._blocks, "<u8")
         files.update(self._write_ids())
+        files.update({name: file_facts(self.temporary / name) for name in self._attached})
         if self._attribution:
             (self.temporary / ATTRIBUTION).write_text(self._attribution, encoding="utf-8")
         manifest = {
@@ -236,6 +246,15 @@ class StoreWriter:
         start = self._offsets[row] - base
         length = int.from_bytes(data[start : start + 4], "little")
         return data[start + 12 : start + 12 + length].decode()
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Returns ``{"bytes", "sha256"}`` of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
 def move_into_place(made: Path, target: Path) -> None:
