@@ -23,7 +23,7 @@ def status() -> Console:
     """Returns the console for progress and remarks: standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False)
 
 
 def machine(value: Mapping[str, Any]) -> None:

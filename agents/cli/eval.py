@@ -85,7 +85,7 @@ def evaluate(
         return
     show(result, f"{agent} on {tasks}")
     if out is not None:
-        console.status().print(f"rows and trajectories: {out / runner.ROWS}")
+        typer.echo(f"rows and trajectories: {out / runner.ROWS}", err=True)
 
 
 def show(result: EvalResult, title: str) -> None:
@@ -106,10 +106,8 @@ def show(result: EvalResult, title: str) -> None:
 
 
 def _tell_problems(found: TaskSet) -> None:
-    from asl_env.agents.cli import console
-
     for line in found.report.lines():
-        console.status().print(f"{found.name}: left out {line}")
+        typer.echo(f"{found.name}: left out {line}", err=True)
 
 
 class _progress:  # noqa: N801 - used like a function

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple, TypeGuard
 
 WIDTH, HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 130, 14, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 150, 14, 34
 _LABEL_GAP = 15.0
 _TICKS = 5
 

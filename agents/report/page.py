@@ -29,6 +29,7 @@ svg g { fill: currentColor; } svg .name { font-weight: 600; }
 .c3 .line { stroke-dasharray: 9 3 2 3; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--rule); }
+caption { text-align: left; padding-top: 1rem; } tbody th { font-weight: 500; }
 th:first-child, td:first-child { text-align: left; } thead th { color: var(--soft); }
 .left td, .left th { text-align: left; vertical-align: top; } td { overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; } dd { margin: 0; }
