@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from asl_env.corpora import download
 from asl_env.corpora.errors import CorpusError, did_you_mean
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 NAMES = ("miniwiki", *download.PACKAGES)
 
 
-class Survey(NamedTuple):
+@dataclass(frozen=True)
+class Survey:
     """What one pass over a corpus tells."""
 
     count: int
@@ -46,17 +48,20 @@ class Corpus:
 
     Attributes:
         name: What the user called it.
-        attribution: Where the text comes from and under which licence; may be empty.
         oracle: Knows every right answer (MiniWiki only), else ``None``.
     """
 
     name: str
-    attribution: str = ""
     oracle: Any = None
 
     def passages(self) -> Iterator[Passage]:
         """Yields every passage, always in the same order."""
         raise TypeError(f"{type(self).__name__} must say what its passages are")
+
+    @property
+    def attribution(self) -> str:
+        """Where the text comes from and under which licence; may be empty."""
+        return ""
 
     @property
     def count(self) -> int:
@@ -111,7 +116,11 @@ class StoreCorpus(Corpus):
     def __init__(self, folder: str | Path, name: str = "") -> None:
         self.store = PassageStore(folder)
         self.name = name or str(folder)
-        self.attribution = self.store.attribution
+
+    @property
+    def attribution(self) -> str:
+        """What the writer of the store wrote."""
+        return self.store.attribution
 
     def passages(self) -> Iterator[Passage]:
         """Yields every passage in row order."""
@@ -153,7 +162,7 @@ class FileCorpus(Corpus):
         self.name = name or str(path)
         self.report = ReadReport()
 
-    @cached_property
+    @property
     def attribution(self) -> str:
         """Contents of a file ``ATTRIBUTION`` beside it; for a dump, what its head says."""
         beside = self.path.parent / ATTRIBUTION
@@ -164,8 +173,9 @@ class FileCorpus(Corpus):
         from asl_env.corpora.dump import read_site
 
         site = read_site(self.path)
+        wiki = f"{site.name or 'a MediaWiki wiki'} {site.base}".strip()
         return (
-            f"Text of {site.name or 'a MediaWiki wiki'} {site.base} from the dump {self.path.name}, "
+            f"Text of {wiki} from the dump {self.path.name}, "
             "by its contributors.\nWikipedia's text is available under CC BY-SA 4.0 "
             "(https://creativecommons.org/licenses/by-sa/4.0/).\n"
             "Changes: markup removed, cut into passages.\n"
@@ -185,7 +195,11 @@ class MiniWikiCorpus(Corpus):
     """The embedded encyclopedia; the only corpus with an oracle."""
 
     name = "miniwiki"
-    attribution = "MiniWiki: sentences by the asl-env project; facts as named in its SOURCES.md."
+
+    @property
+    def attribution(self) -> str:
+        """Who wrote the sentences, and where the facts are from."""
+        return "MiniWiki: sentences by the asl-env project; facts as named in its SOURCES.md."
 
     @cached_property
     def world(self) -> Any:
