@@ -81,5 +81,5 @@ class Names:
         return frozenset(found or ())
 
     def kinds(self, word: str) -> frozenset[str] | None:
-        """The entity types a noun stands for; empty for a word for literals, ``None`` if unknown."""
+        """The entity types a noun stands for: none for literals, ``None`` if it is unknown."""
         return self._types.get(word)

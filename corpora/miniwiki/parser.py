@@ -50,6 +50,7 @@ class Parser:
         self._known: dict[str, Meanings] = {}
         self._bound: dict[str, Meanings] = {}
         self._here: Meanings = ()
+        self._nearest = True
         self._phrases = 0
 
     def read(self, text: str) -> Iterator[Meanings]:
@@ -86,7 +87,7 @@ class Parser:
             title = rest[: cut.start()]
             ids = self._names.titled(title)
             here = (Named(ids),) if ids else self._thing(title, 0)
-            if here:
+            for self._nearest in (True, False) if here else ():
                 self._here = here
                 self._known.clear()
                 yield from self._statement(rest[cut.end() :], 0)
@@ -139,8 +140,11 @@ class Parser:
         return self._known[text]
 
     def _named(self, ids: frozenset[str]) -> Named:
-        """Of several namesakes the one the article is about, if it is among them."""
-        for here in self._here:
+        """Of several namesakes the one the article is about, if it is among them.
+
+        Where that one has no answer, the sentence may yet be about a namesake.
+        """
+        for here in self._here if self._nearest else ():
             if isinstance(here, Named) and ids & here.values:
                 return Named(ids & here.values)
         return Named(ids)
@@ -174,12 +178,13 @@ class Parser:
     def _cloze(self, text: str, depth: int, types: frozenset[str] | None = None) -> Meanings:
         """A sentence with a blank; pronouns stand for what the article is about."""
         for variant in self._spelled_out(text):
-            found: list[Meaning] = []
-            for hop, slot in self._grammar.clozes.match(variant):
-                for of in self._filling(hop, slot, depth):
-                    found.append(Step(hop.relation, hop.forward, of, types))
+            found = {
+                Step(hop.relation, hop.forward, of, types): None
+                for hop, slot in self._grammar.clozes.match(variant)
+                for of in self._filling(hop, slot, depth)
+            }
             if found:
-                return tuple(dict.fromkeys(found))
+                return tuple(found)
         return ()
 
     def _spelled_out(self, text: str) -> Iterator[str]:

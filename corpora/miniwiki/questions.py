@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +36,9 @@ _CLOSE = 0.02
 
 #: A superlative is asked only over at least this many measured things.
 _LEAST_MEMBERS = 3
+
+#: A chain steps back along a relation only if objects have no more subjects than this on average.
+_MOST_SUBJECTS = 2.5
 
 _DEV_SHARE = 20
 
@@ -103,6 +105,15 @@ def reveals(question: str, answers: Iterator[str] | tuple[str, ...] | frozenset[
     return any(f" {comparable(answer)} " in words for answer in answers)
 
 
+@cache
+def _telling(hop: Hop, facts: Facts) -> bool:
+    """Whether a hop back to subjects usually has few ends, so that a single one is no accident."""
+    if hop.forward:
+        return True
+    held = facts.of_relation(hop.relation)
+    return len(held) <= _MOST_SUBJECTS * len({fact.object for fact in held})
+
+
 class Sampler:
     """Draws meanings with exactly one right answer and words them.
 
@@ -130,13 +141,18 @@ class Sampler:
         self._starts: dict[str, tuple[str, ...]] = {}
         self._before: dict[str, list[Hop]] = {}
         for hop in all_hops():
-            if self._wording.has(hop.relation, "noun" if hop.forward else "noun-back"):
+            if self._nests(hop):
                 self._before.setdefault(target(hop), []).append(hop)
+
+    def _nests(self, hop: Hop) -> bool:
+        use = "noun" if hop.forward else "noun-back"
+        return self._wording.has(hop.relation, use) and _telling(hop, self._facts)
 
     def finals(self) -> tuple[Hop, ...]:
         """The hops a question can end with."""
         uses = {True: "ask", False: "ask-back"}
-        return tuple(h for h in all_hops() if self._wording.has(h.relation, uses[h.forward]))
+        asked = (hop for hop in all_hops() if self._wording.has(hop.relation, uses[hop.forward]))
+        return tuple(hop for hop in asked if _telling(hop, self._facts))
 
     def measures(self) -> tuple[str, ...]:
         """The relations things can be compared by."""
@@ -181,7 +197,7 @@ class Sampler:
         return isinstance(here, Named) and not here.values & met
 
     def contest(self, measure: str, deep: bool, rng: Generator) -> Meaning | None:
-        """A random comparison of two things by a measure; ``deep`` ones are described, not named."""
+        """A random comparison of two things, which are described if ``deep`` and else named."""
         kind = RELATIONS[measure].subject_type
         sides: list[Meaning] = []
         for _ in range(2):

@@ -84,7 +84,7 @@ def read(text: str, name: str = "templates.txt") -> list[Template]:
         CorpusError: If a line has another form, an unknown bank or use, or slots that do not fit
             the use.
     """
-    found = []
+    found: list[Template] = []
     relation = ""
     for at, line in enumerate(text.splitlines(), start=1):
         place = f"{name}:{at}"
@@ -97,8 +97,8 @@ def read(text: str, name: str = "templates.txt") -> list[Template]:
         words = key.split(" ")
         if not (relation and colon and len(words) == 2):
             raise CorpusError(f"{place}: {line!r} is not 'bank use: text | text' under [relation]")
-        for wording in texts.split(" | "):
-            found.append(_check(Template(words[0], relation, words[1], wording), place))
+        lines = (Template(words[0], relation, words[1], wording) for wording in texts.split(" | "))
+        found.extend(_check(template, place) for template in lines)
     return found
 
 
