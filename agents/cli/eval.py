@@ -25,7 +25,7 @@ def evaluate(
         str, typer.Option(help="miniwiki-1hop, -2hop, -3hop, -compare, or a JSONL/JSON file.")
     ] = "miniwiki-2hop",
     corpus: Annotated[
-        str, typer.Option(help="What is searched: miniwiki, wiki-vital, or an index folder.")
+        str, typer.Option(help="What is searched: miniwiki, wiki-vital, a file or a store.")
     ] = "miniwiki",
     index: Annotated[
         str | None, typer.Option(help="An index folder, in place of --corpus.")
@@ -50,16 +50,16 @@ def evaluate(
 ) -> None:
     """Measure an agent on a set of questions: em, f1, cover-em, judged, with 95 % intervals."""
     from asl_env.agents.cli import console
+    from asl_env.agents.cli.searching import open_retriever
     from asl_env.agents.coevolution.lock import locked
     from asl_env.agents.loading import load_agent
     from asl_env.episode import Role
     from asl_env.evaluation import load_tasks, runner
-    from asl_env.retrieval.registry import make_retriever
     from asl_env.tool import SearchTool
 
     found = load_tasks(tasks, limit)
     _tell_problems(found)
-    tool = SearchTool(make_retriever(index or corpus), top_k=top_k)
+    tool = SearchTool(open_retriever(corpus, index), top_k=top_k)
     player = load_agent(agent, dialect=dialect)
     grm = None if judge is None else load_agent(judge, dialect=dialect, role=Role.GRM)
     about = {"agent": agent, "tasks": tasks, "corpus": index or corpus, "top_k": top_k}

@@ -91,8 +91,11 @@ def play(
         str | None, typer.Option(help="What to ask about (generator); a MiniWiki topic if not set.")
     ] = None,
     corpus: Annotated[
-        str, typer.Option(help="What is searched: miniwiki, wiki-vital, or an index folder.")
+        str, typer.Option(help="What is searched: miniwiki, wiki-vital, a file or a store.")
     ] = "miniwiki",
+    index: Annotated[
+        str | None, typer.Option(help="An index folder, in place of --corpus.")
+    ] = None,
     dialect: Annotated[str, typer.Option(help="asl or search-r1.")] = "asl",
     seed: Annotated[int, typer.Option(help="Which question you get.")] = 0,
     max_turns: Annotated[int, typer.Option(min=1, help="Turns at most.")] = 9,
@@ -101,15 +104,15 @@ def play(
     ] = None,
 ) -> None:
     """Take a seat yourself: read the search results, type a turn, see the reward."""
+    from asl_env.agents.cli.searching import open_retriever
     from asl_env.dialects import make_dialect
     from asl_env.evaluation.records import encode, to_record
     from asl_env.play import play as rollout
-    from asl_env.retrieval.registry import make_retriever
     from asl_env.tool import SearchTool
 
     spoken = make_dialect(dialect)
     assignment = _assignment(seat, tasks, topic, seed)
-    tool = SearchTool(make_retriever(corpus))
+    tool = SearchTool(open_retriever(corpus, index))
     (episode,) = rollout(
         Person(spoken), [assignment], tool=tool, dialect=spoken, seeds=[seed], max_turns=max_turns
     )

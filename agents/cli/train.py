@@ -169,11 +169,14 @@ def _run(recipe: Recipe, folder: Path, setup: dict[str, Any], seed: int, machine
 
 def _finish(loop: CoEvolution, folder: Path, machine: bool) -> None:
     from asl_env.agents.cli import console
+    from asl_env.agents.report.write import write_report
 
+    report = write_report(folder)
     if machine:
         console.machine(
             {
                 "run": str(folder),
+                "report": str(report),
                 "rounds": loop.state.round - 1,
                 "steps": loop.state.steps,
                 "history": loop.state.history,
@@ -181,7 +184,7 @@ def _finish(loop: CoEvolution, folder: Path, machine: bool) -> None:
         )
         return
     console.person().print(
-        f"run folder: {folder}   report: asl report {folder}   "
+        f"run folder: {folder}   report: {report}   "
         f"more rounds: asl train --resume {folder} --rounds {loop.state.round + 1}",
         soft_wrap=True,
     )

@@ -204,3 +204,13 @@ def type_in(monkeypatch, *typed):
         return left.pop(0)
 
     monkeypatch.setattr("builtins.input", read)
+
+
+def test_a_file_of_passages_is_searched_as_it_is(tmp_path, monkeypatch, capsys):
+    (tmp_path / "p.jsonl").write_text(
+        '{"id": "1", "title": "Narvik", "text": "Narvik is a harbour town."}\n'
+        '{"id": "2", "title": "Bergen", "text": "Bergen is a rainy city."}\n'
+    )
+    type_in(monkeypatch, "search rainy city", "answer Bergen")
+    code, out, _ = asl("play", "--corpus", tmp_path / "p.jsonl", capsys=capsys)
+    assert code == 0 and "[1] Bergen" in out

@@ -1,0 +1,30 @@
+"""What ``--corpus`` and ``--index`` stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asl_env.protocols import Retriever
+
+
+def open_retriever(corpus: str, index: str | None = None) -> Retriever:
+    """Opens what a command searches.
+
+    Args:
+        corpus: A retriever's name, an index folder, or a corpus (its file or passage store is
+            then indexed in memory with BM25).
+        index: An index folder or a retriever's name; goes before the corpus.
+
+    Raises:
+        AslError: If there is nothing of that name, or it cannot be read.
+    """
+    from asl_env.corpora.store import is_store
+    from asl_env.retrieval.registry import make_retriever
+
+    path = Path(corpus).expanduser()
+    if index is None and (path.is_file() or is_store(path)):
+        from asl_env.corpora.catalog import open_corpus
+        from asl_env.retrieval.bm25 import BM25Retriever
+
+        return BM25Retriever.from_passages(open_corpus(path).passages())
+    return make_retriever(index or corpus)
