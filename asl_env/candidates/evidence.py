@@ -14,6 +14,8 @@ from asl_env.candidates.vectors import SenseVectors
 #: Sentences that are scored per question, and those whose spans are looked at.
 MAX_SENTENCES = 90
 MAX_SPAN_SENTENCES = 14
+#: Leading dimensions of the question's own vector among the features of a line.
+ASKED_DIMENSIONS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Line:
         own: The same for the sentence alone.
         focus: Share of the sentence's stems found in the question.
         sense: Cosine of the sense vectors of question and sentence.
-        product: Element-wise product of the two vectors, from which a bilinear match is learned.
+        product: Element-wise product of the two vectors, from which a bilinear match is learned,
+            and the leading dimensions of the question's, from which the kind of answer is.
         title_asked: 1 if the article's title stands in the question.
         title_sought: 1 if the article's title stands in the latest query.
         title_met: 1 if the title was a span of an article read earlier (a hop).
@@ -89,17 +92,17 @@ def gather_lines(question: Question, searches: Sequence[Search], sense: SenseVec
         line.coverage = both / total
         line.own = len(question.stems & stems) / total
         line.focus = len(question.stems & stems) / max(len(stems), 1)
-        line.product = product
+        line.product = np.concatenate([product, asked[:ASKED_DIMENSIONS]])
         line.sense = float(product.sum())
         key = line.reading.title_key
-        line.title_asked = float(bool(key) and key in question.key)
+        line.title_asked = float(bool(key) and f" {key} " in f" {question.key} ")
         line.title_sought = float(bool(key) and line.reading.title.lower() in latest_key)
         line.title_met = float(key in met and not line.title_asked)
         line.score = (
             2.0 * line.coverage
-            + 1.0 * line.sense
+            + 3.0 * line.sense
             + 0.5 * line.focus
-            + 0.4 * line.title_asked
+            + 3.0 * line.title_asked
             + 0.3 * line.title_sought
             + 0.3 * line.title_met
             - 0.05 * line.rank
@@ -145,17 +148,19 @@ def gap_fit(question: Question, span: Span) -> float:
 def gather_spans(question: Question, lines: Sequence[Line]) -> list[Found]:
     """Scores the spans of the best lines; equal spans are merged into their best occurrence."""
     best: dict[str, Found] = {}
+    asked_text = f" {question.key} "
     for line in lines[:MAX_SPAN_SENTENCES]:
         for span in line.sentence.spans:
             gap = gap_fit(question, span)
             fit = kind_fit(question, span)
-            asked = span.key in question.key
+            asked = f" {span.key} " in asked_text
             score = (
                 line.score
                 + 1.0 * gap
-                + 0.7 * fit
+                + 1.0 * fit
                 - (2.0 if asked else 0.0)
                 - (0.8 if span.kind == "word" else 0.0)
+                - (0.7 if span.start == 0 and " " not in span.text else 0.0)
                 - (0.6 if span.key == line.reading.title_key else 0.0)
             )
             old = best.get(span.key)

@@ -163,6 +163,8 @@ def _add_questions(
     ranked: list[tuple[float, Candidate, dict[str, float]]] = []
     for place in places:
         for span in place.sentence.spans:
+            if _in_parentheses(place.sentence.text, span):
+                continue
             values = _values(place, span, topic)
             score = _prior(values)
             wh = wh_question(place.sentence.text, place.reading.title, span)
@@ -178,6 +180,12 @@ def _add_questions(
     ranked.sort(key=lambda item: -item[0])
     for score, candidate, values in ranked[: MAX_CANDIDATES - len(rows)]:
         rows.add(candidate, prior=score, **values, **state)
+
+
+def _in_parentheses(sentence: str, span: Span) -> bool:
+    """Whether a span is (part of) a disambiguating parenthesis: "Cartagena (Colombia)"."""
+    before = sentence[: span.start]
+    return before.count("(") > before.count(")")
 
 
 def _values(place: _Place, span: Span, topic: frozenset[str]) -> dict[str, float]:
@@ -231,7 +239,9 @@ def _add_bridged(rows: MenuRows, places: Sequence[_Place], state: dict[str, floa
     added = 0
     for inner in places:
         for bridge in inner.sentence.spans:
-            own = bridge.key == inner.reading.title_key
+            own = bridge.key == inner.reading.title_key or _in_parentheses(
+                inner.sentence.text, bridge
+            )
             for outer in by_title.get(bridge.key, ()) if not own else ():
                 if added == _MAX_BRIDGED:
                     return

@@ -154,7 +154,7 @@ def _answer_values(
     words = key.split()
     span = mine.span if mine else next(iter(find_spans(answer[:200])), None)
     values = {
-        "asked": float(bool(key) and key in question.key),
+        "asked": float(bool(key) and f" {key} " in f" {question.key} "),
         "empty": float(not key),
         "words": min(len(words), 10) / 10,
         "odd": float(any(word in _ODD for word in words)),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from asl_env.protocols import Dialect
 
 #: Rows of the padded feature matrix (K) and its columns (F); the same for the three seats.
-MAX_CANDIDATES = 36
-FEATURES = 64
+MAX_CANDIDATES = 48
+FEATURES = 128
 #: Column in which every seat puts its hand-made score, so that a lexical agent is an argmax.
 PRIOR = 0
 

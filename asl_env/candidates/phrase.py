@@ -100,7 +100,7 @@ def bridged_question(outer: str, inner: str, bridge: str) -> str | None:
         inner: A cloze whose blank is the bridge ("Warsaw lies on the ____.").
         bridge: The entity.
     """
-    if bridge not in outer or bridge in inner:
+    if bridge not in outer or bridge in inner or f"{bridge} (" in outer:
         return None
     masked = outer.replace(bridge, "X", 1)
     return f'What fills the blank in "{masked}", where X is what fills the blank in "{inner}"?'

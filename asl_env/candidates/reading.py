@@ -23,14 +23,22 @@ STOPWORDS = frozenset(
 )
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’]?\s+(?=[\"“‘(]?[A-Z0-9])")
-_ABBREVIATION = re.compile(r"(?:\b[A-Z]|\b(?:St|Mt|Dr|Mr|Mrs|Jr|Sr|No|vs|etc|ca|approx))\.$")
-_NAME = re.compile(
-    r"[A-ZÀ-ÖØ-ÞŁŚŽČ][\w'’.\-]*"
-    r"(?:(?:\s+|,\s(?=[A-Z]{2}\b))"
-    r"(?:(?:of|de|the|la|von|van|da|del|al|el|and|dos|di|du|des|bin|ibn|le)\s+){0,2}"
-    r"[A-ZÀ-ÖØ-ÞŁŚŽČ][\w'’.\-]*)*"
+_ABBREVIATION = re.compile(
+    r"(?:(?<!\d )\b[A-Z]|\b(?:St|Mt|Dr|Mr|Mrs|Jr|Sr|No|vs|etc|ca|approx))\.$"
 )
-_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w])")
+#: Capital letters of the Latin alphabets, as a character class (``re`` has no ``\\p{Lu}``).
+_CAPITAL = "".join(
+    chr(c) for c in (*range(0x41, 0x250), *range(0x1E00, 0x1F00)) if chr(c).isupper()
+)
+_NAME = re.compile(
+    rf"['‘’]?[{_CAPITAL}][\w'’.\-]*"
+    r"(?:(?:\s+|,\s(?=[A-Z]{2}\b))"
+    r"(?:(?:of|de|the|la|von|van|da|del|al|el|and|dos|di|du|des|bin|ibn|le|min|for)\s+){0,2}"
+    rf"['‘’]?[{_CAPITAL}][\w'’.\-]*)*"
+)
+_NUMBER = re.compile(r"(?<![\w.+])-?\d[\d,]*(?:\.\d+)?(?![\w])")
+_MIXED = re.compile(rf"[{_CAPITAL}]\w+ ([a-z]\w+) [{_CAPITAL}]\w+")
+_CODE = re.compile(r"(?<![\w.])(?:\.[a-z]{2,3}|\+\d[\d-]*|[A-Z]\w+(?:/[A-Z]\w+)+)\b")
 _YEAR = re.compile(r"^[12]\d{3}$")
 _QUOTED = re.compile(r"[\"“]([^\"”]{2,80})[\"”]")
 _LEADING = frozenset(
@@ -158,6 +166,8 @@ def find_spans(sentence: str) -> list[Span]:
                 left, _, right = text.partition(" and ")
                 add(left, "name", start)
                 add(right, "name", start + len(left) + 5)
+    for match in _CODE.finditer(sentence):
+        add(match.group(), "word", match.start())
     for match in _NUMBER.finditer(sentence):
         text = match.group().rstrip(",")
         add(text, "year" if _YEAR.match(text) else "number", match.start())
@@ -168,9 +178,12 @@ def find_spans(sentence: str) -> list[Span]:
 def _add_words(sentence: str, add: object) -> None:
     """Adds lower-case content words, and runs of two of them or of a name and one of them."""
     previous: re.Match[str] | None = None
+    for match in _MIXED.finditer(sentence):
+        if match.group(1) not in STOPWORDS:
+            add(match.group(), "name", match.start())  # type: ignore[operator]
     for match in _WORD.finditer(sentence):
         word = match.group()
-        lower = word[0].islower() and word not in STOPWORDS and len(word) > 2
+        lower = word[0].islower() and word not in STOPWORDS and len(word) > 1
         if lower:
             add(word, "word", match.start())  # type: ignore[operator]
             if previous is not None and match.start() - previous.end() == 1:
@@ -267,6 +280,41 @@ _GAP = re.compile(
 )
 
 
+_OPTIONS = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        r"\bbetween (?P<a>[^,?]+?) and (?P<b>[^,?]+)[,?]",
+        r"^of (?P<a>[^,?]+?) (?:and|or) (?P<b>[^,?]+),",
+        r"[,:] (?P<a>[^,?]+?),? or (?P<b>[^,?]+)\?",
+    )
+)
+_ARTICLE = re.compile(r"^(?:the|an?) ", re.I)
+
+
+def _read_options(text: str) -> tuple[Span, ...]:
+    """The two alternatives of a comparison; empty for any other question."""
+    for pattern in _OPTIONS:
+        match = pattern.search(text)
+        if match:
+            pair = [_ARTICLE.sub("", match.group(g).strip()) for g in ("a", "b")]
+            return tuple(
+                Span(part, normalize(part), "name", text.find(part))
+                for part in pair
+                if normalize(part)
+            )
+    if " or " not in text:
+        return ()
+    left, _, right = text.partition(" or ")
+    before = [s for s in find_spans(left) if s.kind == "name"]
+    after = [s for s in find_spans(right) if s.kind == "name"]
+    if not before or not after:
+        return ()
+    last = max(before, key=lambda s: (s.start + len(s.text), len(s.text)))
+    first = min(after, key=lambda s: (s.start, -len(s.text)))
+    shift = len(left) + 4
+    return last, Span(first.text, first.key, "name", first.start + shift)
+
+
 @lru_cache(maxsize=20_000)
 def read_question(text: str) -> Question:
     """Reads a question."""
@@ -274,7 +322,7 @@ def read_question(text: str) -> Question:
     expected = next((kind for pattern, kind in _EXPECTED if pattern.search(text)), None)
     head = _HEAD.search(text)
     more, less = bool(_MORE.search(text)), bool(_LESS.search(text))
-    options = names[-2:] if " or " in text and len(names) >= 2 else ()
+    options = _read_options(text)
     gap = re.search("____", text) or _GAP.search(text)
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asl_env.candidates.evidence import Found, Line, Search, gather_lines, gather_spans
+from asl_env.candidates.evidence import (
+    ASKED_DIMENSIONS,
+    Found,
+    Line,
+    Search,
+    gather_lines,
+    gather_spans,
+)
 from asl_env.candidates.menu import FEATURES, Candidate, Menu, MenuRows
 from asl_env.candidates.reading import Question, content_words, read_question, stem
 from asl_env.candidates.vectors import DIMENSIONS, SenseVectors
@@ -13,13 +20,15 @@ from asl_env.candidates.vectors import DIMENSIONS, SenseVectors
 MAX_SEARCHES = 3
 _MAX_NAMES = 3
 _MAX_BRIDGES = 7
-_MAX_ANSWERS = 20
+_MAX_ANSWERS = 32
+_MAX_WORDS = 3
 #: Feature columns, in order; the products of the sense vectors follow them.
 COLUMNS = (
     "prior",
     "search_question",
     "search_name",
     "search_bridge",
+    "search_word",
     "answer_span",
     "answer_option",
     "no_search_yet",
@@ -57,7 +66,7 @@ COLUMNS = (
     "left_of_names",
     "yes",
 )
-if len(COLUMNS) + DIMENSIONS > FEATURES:
+if len(COLUMNS) + DIMENSIONS + ASKED_DIMENSIONS > FEATURES:
     raise ImportError("the policy seat has more feature columns than a menu holds")
 
 
@@ -118,18 +127,21 @@ def _add_searches(
     if question.text.lower() not in done:
         prior = 4.0 if not searches else -2.0
         rows.add(Candidate("search", question.text), prior=prior, search_question=1.0, **state)
-    for order, name in enumerate(question.names[:_MAX_NAMES]):
+    names = question.options or question.names
+    for order, name in enumerate(names[:_MAX_NAMES]):
         if name.text.lower() in done:
             continue
         rows.add(
             Candidate("search", name.text),
-            prior=2.0 if not searches else (1.5 if name.key not in read_titles else -2.0),
+            prior=_name_prior(bool(searches), name.key in read_titles, bool(question.options)),
             search_name=1.0,
             first=float(order == 0),
             title_read=float(name.key in read_titles),
             length=len(name.key) / 20,
             **state,
         )
+    if not names:
+        _add_word_searches(rows, question, done, bool(searches), state)
     added = 0
     for found in spans:
         if added == _MAX_BRIDGES:
@@ -149,6 +161,30 @@ def _add_searches(
             **state,
         )
         added += 1
+
+
+def _name_prior(searched: bool, read: bool, option: bool) -> float:
+    if not searched:
+        return 5.0 if option else 2.0
+    if read:
+        return -2.0
+    return 6.5 if option else 1.5
+
+
+def _add_word_searches(
+    rows: MenuRows, question: Question, done: set[str], searched: bool, state: dict[str, float]
+) -> None:
+    """Offers the last content words of a question without names ("the melting point of gold")."""
+    for order, word in enumerate(reversed(content_words(question.text)[-_MAX_WORDS:])):
+        if word.lower() not in done:
+            rows.add(
+                Candidate("search", word),
+                prior=1.2 - 0.4 * order if searched else 1.0 - 0.2 * order,
+                search_word=1.0,
+                first=float(order == 0),
+                length=len(word) / 20,
+                **state,
+            )
 
 
 def _bridge_query(question: Question, found: Found) -> str:
@@ -206,7 +242,7 @@ def _add_options(
             order = (1.0 if value == max(known) else -1.0) * question.direction
         rows.add(
             Candidate("final", option.text),
-            prior=2.2 + order + (1.0 if order else 0.0) if lines else 0.0,
+            prior=(7.0 if order else 3.0) + order if lines else 0.0,
             answer_option=1.0,
             option_order=order,
             first=float(option is question.options[0]),

@@ -27,6 +27,8 @@ class CandidateVecEnv(VecEnv):
         builder: Builds the menus; must use the environment's dialect.
     """
 
+    render_mode = None
+
     def __init__(self, vector_env: Any, builder: MenuBuilder | None = None) -> None:
         self.vector_env = vector_env
         self._seats = vector_env.unwrapped
@@ -74,7 +76,7 @@ class CandidateVecEnv(VecEnv):
         return np.stack([menu.padded() for menu in self._menus])
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which indices are on each menu, shape ``[num_envs, 36]``."""
+        """Which indices are on each menu, shape ``[num_envs, 48]``."""
         return np.stack([menu.mask() for menu in self._menus])
 
     def close(self) -> None:

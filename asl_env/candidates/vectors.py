@@ -1,4 +1,4 @@
-"""Short sense vectors of sentences and questions, built from cached word vectors."""
+"""Sense vectors: what a sentence or question says, apart from whom it says it about."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from asl_env.candidates.reading import content_words
 from asl_env.protocols import Encoder
 
 #: Leading dimensions kept: the static table is trained so that a prefix is an embedding itself.
-DIMENSIONS = 24
+DIMENSIONS = 48
 
 
 class SenseVectors:
-    """Means of word vectors, remembered per word and per text.
+    """Means of the vectors of lower-case content words, remembered per word and per text.
 
-    Every distinct word is encoded once; with a static table the mean of its words is what the
-    encoder would give for the sentence, at a fraction of the time.
+    Names are left out: two sentences that state the same relation of different things should be
+    near each other, and what they are about is compared by other features.
+
+    Every distinct word is encoded once, which with a static table costs nothing in quality.
 
     Args:
         encoder: Source of word vectors; the offline static table by default, loaded at first use.
@@ -38,7 +40,7 @@ class SenseVectors:
             self._texts.clear()
             missing = list(dict.fromkeys(texts))
         if missing:
-            split = [[w.lower() for w in content_words(text)] for text in missing]
+            split = [[w for w in content_words(text) if w[0].islower()] for text in missing]
             self._learn({word for row in split for word in row})
             for text, row in zip(missing, split, strict=True):
                 self._texts[text] = self._mean(row)
@@ -61,5 +63,7 @@ class SenseVectors:
             from asl_env.retrieval.encoders import StaticEncoder
 
             self._encoder = StaticEncoder()
-        vectors = np.asarray(self._encoder.encode(new, "passage"), np.float32)[:, :DIMENSIONS]
+        encoded = np.asarray(self._encoder.encode(new, "passage"), np.float32)[:, :DIMENSIONS]
+        vectors = np.zeros((len(new), DIMENSIONS), np.float32)
+        vectors[:, : encoded.shape[1]] = encoded  # an encoder may have fewer dimensions
         self._words.update(zip(new, vectors, strict=True))

@@ -19,11 +19,11 @@ class CandidateActions(gym.Wrapper[Any, Any, Any, Any]):
     """Offers ``K`` rendered text turns with features in place of free text.
 
     ## Action Space
-    ``Discrete(36)``: an index into the menu. An index that is masked out (see ``action_masks``)
+    ``Discrete(48)``: an index into the menu. An index that is masked out (see ``action_masks``)
     plays the last candidate of the menu.
 
     ## Observation Space
-    ``Box(-inf, inf, (36, 64), float32)``: a row of features per candidate, zero rows behind the
+    ``Box(-inf, inf, (48, 128), float32)``: a row of features per candidate, zero rows behind the
     last one. Column 0 is the lexical baseline's score.
 
     ## Arguments
@@ -62,7 +62,7 @@ class CandidateActions(gym.Wrapper[Any, Any, Any, Any]):
         return observation, float(reward), terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which indices are on the menu, shape ``[36]``; the name sb3-contrib looks for."""
+        """Which indices are on the menu, shape ``[48]``; the name sb3-contrib looks for."""
         if self._menu is None:
             raise gym.error.ResetNeeded("call reset() before action_masks()")
         return self._menu.mask()
