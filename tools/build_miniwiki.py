@@ -11,12 +11,30 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from asl_env.corpora.miniwiki.relations import RELATIONS
+from miniwiki_build.airports import add_airports
+from miniwiki_build.anthems import add_anthems
+from miniwiki_build.atlas import lands
 from miniwiki_build.cities import Cities
 from miniwiki_build.countries import add_countries
 from miniwiki_build.elements import add_elements
+from miniwiki_build.films import add_films
+from miniwiki_build.history import add_battles
+from miniwiki_build.myths import add_myths
+from miniwiki_build.people import People
+from miniwiki_build.places import (
+    Gazetteer,
+    add_mountains,
+    add_parks,
+    add_states,
+    add_universities,
+)
+from miniwiki_build.sky import add_sky
 from miniwiki_build.sources import Sources
 from miniwiki_build.table import Table
+from miniwiki_build.waters import Waters, add_city_waters
+from miniwiki_build.wordnet import instances
+
+from asl_env.corpora.miniwiki.relations import RELATIONS
 
 DATA = Path(__file__).resolve().parents[1] / "corpora" / "miniwiki" / "data"
 CITIES = 3500
@@ -30,13 +48,27 @@ def build(sources: Sources, cities: int = CITIES) -> Table:
         cities: How many of the largest cities to take, besides the capitals.
     """
     table = Table()
+    atlas = lands(sources)
     countries = add_countries(table, sources)
-    Cities(table, sources, countries, cities)
-
-    def person(name: str) -> tuple[str, str]:
-        return table.entity("person", name, name, (), "", ("person",))
-
-    add_elements(table, sources, countries, person)
+    things = instances(sources)
+    towns = Cities(table, sources, countries, things, cities)
+    towns.distances()
+    gazetteer = Gazetteer(table, countries, towns.state_keys)
+    waters = Waters(table, gazetteer)
+    waters.add(things, atlas)
+    add_city_waters(table, things, towns, waters)
+    add_mountains(table, things, gazetteer, atlas)
+    add_parks(table, things, gazetteer)
+    add_universities(table, things, towns)
+    add_states(table, things, towns)
+    people = People(table, sources, things, countries)
+    add_elements(table, sources, countries, people)
+    add_myths(table, things)
+    add_battles(table, things)
+    add_films(table, sources, people)
+    add_anthems(table, atlas, countries)
+    add_airports(table, sources, towns, countries)
+    add_sky(table, sources, things)
     table.settle(frozenset(name for name, relation in RELATIONS.items() if relation.functional))
     return table
 

@@ -6,10 +6,13 @@ import re
 import sqlite3
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from miniwiki_build.sources import Sources
 from miniwiki_build.table import Key, Table, ascii_fold
+
+if TYPE_CHECKING:
+    from miniwiki_build.people import People
 
 SERIES = {"Poor metals": "post-transition metal"}
 PLACES = {"England": "GB", "Scotland": "GB", "Great Britain": "GB", "United States": "US"}
@@ -17,7 +20,7 @@ SPELLINGS = {"Aluminum": "Aluminium"}
 
 
 def add_elements(
-    table: Table, sources: Sources, countries: dict[str, Key], person: Any
+    table: Table, sources: Sources, countries: dict[str, Key], people: People
 ) -> dict[str, Key]:
     """Adds the elements; returns their keys by symbol.
 
@@ -25,7 +28,7 @@ def add_elements(
         table: The table.
         sources: The packages.
         countries: Country keys by ISO code.
-        person: Callable that returns the key of a person by full name.
+        people: The people already in the table.
     """
     second = {
         row["symbol"]: row
@@ -52,7 +55,7 @@ def add_elements(
         if row["group_id"] and row["group_id"] == other.get("group"):
             table.fact(key, "element_group", row["group_id"])
         _series(table, key, row["series"], other.get("series") or "")
-        _discovery(table, key, row, other.get("discovered") or {}, by_name, countries, person)
+        _discovery(table, key, row, other.get("discovered") or {}, by_name, countries, people)
         for relation, field in (("melting_point", "melting_point"), ("boiling_point",) * 2):
             if other.get(field):
                 table.fact(key, f"element_{relation}", round(other[field]))
@@ -88,7 +91,7 @@ def _discovery(
     other: dict[str, Any],
     by_name: dict[str, Key],
     countries: dict[str, Key],
-    person: Any,
+    people: People,
 ) -> None:
     """Year, place and discoverers where the two sources agree."""
     year = row["discovery_year"]
@@ -101,9 +104,30 @@ def _discovery(
         table.fact(key, "element_country", mine)
     for name in re.split(r",| and ", row["discoverers"] or ""):
         if _surname(name) and _surname(name) == _surname(other.get("by") or ""):
-            at = person(other["by"])
-            if at:
-                table.fact(key, "element_discoverer", at)
+            full = re.sub(r" \(.*", "", other["by"])
+            at = people.named(full) or table.entity("person", full, full, (), "", ("chemist",))
+            table.fact(key, "element_discoverer", at)
+    _named_after(table, key, row["name_origin"] or "", people, countries, by_name)
+
+
+def _named_after(
+    table: Table,
+    key: Key,
+    origin: str,
+    people: People,
+    countries: dict[str, Key],
+    by_name: dict[str, Key],
+) -> None:
+    """Whom or which country the element's name honours."""
+    if not re.match(r"(?:Named|In honor)", origin):
+        return
+    for name in re.findall(r"[A-Z][a-z]+(?: [A-Z][a-z]+)+", origin):
+        honoured = people.named(name)
+        if honoured:
+            table.fact(key, "element_named_after", honoured)
+    found = re.match(r"Named (?:for|after) (?:the country of )?([A-Z][a-z]+)\b", origin)
+    if found and found[1] in by_name:
+        table.fact(key, "element_named_for_country", by_name[found[1]])
 
 
 def _surname(name: str) -> str:

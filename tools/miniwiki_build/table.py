@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 Key = tuple[str, str]
+# Letters with the marks of scholarly transliteration, which English does not write.
+_MACRON = re.compile(r"[āēīōūȳĀĒĪŌŪḩḨţŢḑḐz̧şḏẖṯŝḥṣṭẓḍĦ]")
 
 
 @dataclass
@@ -50,6 +52,7 @@ def slug(text: str) -> str:
 def clean(text: str) -> str:
     """One line of NFC text with single blanks and straight apostrophes."""
     text = unicodedata.normalize("NFC", text).replace("’", "'").replace("‘", "'")
+    text = _MACRON.sub(lambda found: ascii_fold(found[0]), text)
     return re.sub(r"\s+", " ", text).strip()
 
 
