@@ -120,13 +120,13 @@ class PostingsBuilder:
         if self._workspace is None:
             self._runs.append(run)
         else:
-            path = self._workspace / f"run-{len(self._runs)}.npy"
-            np.save(path, np.stack(run))
+            path = self._workspace / f"run-{len(self._runs)}.i32"
+            path.write_bytes(np.stack(run).tobytes())
             self._runs.append(path)
 
     def _open_runs(self) -> Iterator[Run]:
         for run in self._runs:
-            yield Run(*np.load(run)) if isinstance(run, Path) else run
+            yield Run(*_read(run)) if isinstance(run, Path) else run
 
     def finish(self, allocate: Allocate = in_memory) -> Postings:
         """Computes the weights and sorts everything by term.
@@ -166,6 +166,10 @@ class PostingsBuilder:
         mean = int(lengths.sum(dtype=np.int64)) / len(lengths) or 1.0
         norm = K1 * (1 - B + B * lengths / mean)
         return norm.astype(np.float64, copy=False)
+
+
+def _read(path: Path) -> NDArray[np.int32]:
+    return np.fromfile(path, np.int32).reshape(3, -1)
 
 
 def okapi_idf(frequency: NDArray[np.int64], count: int) -> NDArray[np.float64]:

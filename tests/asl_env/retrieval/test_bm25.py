@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Okapi
 
@@ -38,7 +38,6 @@ def okapi(passages: list[Passage], query: str, k: int, analyser: str) -> list[tu
     return [(int(row), float(scores[row])) for row in order[:k]]
 
 
-@settings(deadline=None)
 @given(corpora, texts, st.integers(1, 30), st.booleans(), st.sampled_from(["words", "english"]))
 def test_scores_and_order_are_those_of_rank_bm25_to_the_last_bit(
     passages: list[Passage], query: str, k: int, compiled: bool, analyser: str
@@ -50,7 +49,6 @@ def test_scores_and_order_are_those_of_rank_bm25_to_the_last_bit(
     )
 
 
-@settings(deadline=None)
 @given(corpora, texts, st.integers(1, 30))
 def test_the_reference_retriever_finds_the_same(
     passages: list[Passage], query: str, k: int

@@ -136,6 +136,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow  # importing sentence-transformers takes seconds
 def test_any_sentence_transformers_folder_is_an_encoder(model_folder: Path) -> None:
     encoder = SentenceTransformerEncoder(model_folder, query_prefix="", passage_prefix="")
     assert encoder.name == str(model_folder.resolve())
@@ -146,6 +147,7 @@ def test_any_sentence_transformers_folder_is_an_encoder(model_folder: Path) -> N
     assert len(encoder.encode([], "query")) == 0
 
 
+@pytest.mark.slow  # importing sentence-transformers takes seconds
 def test_models_of_the_e5_family_get_their_prefixes(model_folder: Path) -> None:
     encoder = make_encoder(str(model_folder))
     assert isinstance(encoder, SentenceTransformerEncoder)
@@ -155,6 +157,7 @@ def test_models_of_the_e5_family_get_their_prefixes(model_folder: Path) -> None:
     np.testing.assert_allclose(passage[[2, 3, 5]], 3**-0.5, atol=1e-6)  # "passage: gold"
 
 
+@pytest.mark.slow  # importing sentence-transformers takes seconds
 def test_a_folder_that_is_no_model_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(BadIndexError, match="cannot load the encoder") as caught:
         make_encoder(tmp_path)
@@ -164,7 +167,7 @@ def test_a_folder_that_is_no_model_is_a_one_line_error(tmp_path: Path) -> None:
 words = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=4).map(" ".join)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(words, min_size=1, max_size=30), words, st.integers(1, 12))
 def test_flat_search_is_exact_and_breaks_ties_by_row(texts: list[str], query: str, k: int) -> None:
     passages = [Passage(str(n), "", text) for n, text in enumerate(texts)]
