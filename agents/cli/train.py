@@ -60,6 +60,7 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Let a generator, a policy and a judge train each other."""
+    from asl_env.agents.coevolution.runfolder import RunFolder
     from asl_env.errors import RunError
 
     if resume is not None and out is not None:
@@ -70,9 +71,12 @@ def train(
         setup, number, base = {**DEFAULTS, **chosen}, seed or 0, recipe or "asl"
         loaded = _recipe(base, set_, rounds)
         folder = out or _free_folder(loaded.name)
+        if RunFolder(folder).begun:
+            raise RunError(
+                f"{folder}: holds a run already; go on with: asl train --resume {folder}, "
+                "or choose another folder with --out"
+            )
     else:
-        from asl_env.agents.coevolution.runfolder import RunFolder
-
         folder, saved = resume, RunFolder(resume).config()
         setup = {**DEFAULTS, **saved["setup"], **chosen}
         number = saved["seed"] if seed is None else seed
@@ -172,19 +176,20 @@ def _finish(loop: CoEvolution, folder: Path, machine: bool) -> None:
     from asl_env.agents.report.write import write_report
 
     report = write_report(folder)
+    done = loop.state.round - 1
     if machine:
         console.machine(
             {
                 "run": str(folder),
                 "report": str(report),
-                "rounds": loop.state.round - 1,
+                "rounds": done,
                 "steps": loop.state.steps,
                 "history": loop.state.history,
             }
         )
         return
     console.person().print(
-        f"run folder: {folder}   report: {report}   "
-        f"more rounds: asl train --resume {folder} --rounds {loop.state.round + 1}",
+        f"run folder: {folder}\nreport: {report}\n"
+        f"more rounds: asl train --resume {folder} --rounds {2 * done}",
         soft_wrap=True,
     )

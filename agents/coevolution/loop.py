@@ -135,6 +135,8 @@ class CoEvolution:
         self.state = RunState() if data is None else RunState.from_json(data)
         if data is not None:
             self.team.load(self.folder.checkpoint(self.state.checkpoint))
+            # A run killed just after its last save has not removed the checkpoints before it.
+            self.folder.rotate([*self.state.kept, *self.state.recent])
         self._stage = self._new_stage()
         self._phases = make_phases(self._stage)
 

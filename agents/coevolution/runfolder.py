@@ -20,6 +20,7 @@ import yaml
 
 from asl_env.agents.coevolution.lock import locked
 from asl_env.errors import RunError
+from asl_env.evaluation.records import recover
 
 STATE = "state.json"
 CONFIG = "config.yaml"
@@ -154,7 +155,7 @@ class RunFolder:
             lengths[name] = self._append(name, lengths.get(name, 0), b"".join(lines))
         content = json.dumps({**state, "logs": lengths}, allow_nan=False)
         self._replace(STATE, content.encode())
-        self._rotate([*keep, str(state["checkpoint"])])
+        self.rotate([*keep, str(state["checkpoint"])])
         for name, lines in notes.items():
             self._note(name, b"".join(lines))
         return lengths
@@ -203,12 +204,10 @@ class RunFolder:
         return offset + len(content)
 
     def _note(self, name: str, content: bytes) -> None:
-        with self.writing(name), (self.path / name).open("a+b") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
-            file.write(content)
+        with self.writing(name):
+            recover(self.path / name)
+            with (self.path / name).open("ab") as file:
+                file.write(content)
 
     def _cut(self, name: str, length: int) -> None:
         path = self.path / name
@@ -241,7 +240,8 @@ class RunFolder:
             part.replace(final)
             _sync_folder(final.parent)
 
-    def _rotate(self, keep: Sequence[str]) -> None:
+    def rotate(self, keep: Sequence[str]) -> None:
+        """Removes all checkpoints but those to keep, and what killed saves left."""
         for item in sorted((self.path / CHECKPOINTS).iterdir()):
             if item.name not in keep:
                 shutil.rmtree(item, ignore_errors=True)

@@ -103,13 +103,10 @@ def main():
     status, names = in_child(base / "whole")
     assert status == 0
     total = len(names)
-    if kills:
-        # Every kind of instant at least once, the rest spread evenly over the run.
-        firsts = [names.index(name) + 1 for name in dict.fromkeys(names)]
-        spread = [1 + round(i * (total - 1) / max(1, kills - 1)) for i in range(kills)]
-        deadlines = sorted({*spread, *firsts[:: max(1, len(firsts) // kills)]})
-    else:
-        deadlines = list(range(1, total + 1))
+    # Some kinds of instant, the end of the last save, and the rest spread over the run.
+    firsts = [names.index(name) + 1 for name in dict.fromkeys(names)]
+    spread = [1 + round(i * (total - 1) / max(1, kills - 1)) for i in range(kills)]
+    deadlines = sorted({*spread, *firsts[:: max(1, len(firsts) // kills)], total - 2})
     rows = []
     for deadline in deadlines:
         folder = base / f"killed-{deadline}"

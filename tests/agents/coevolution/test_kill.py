@@ -37,7 +37,7 @@ def check(tmp_path, kills):
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
-    report = check(tmp_path, kills=10)
+    report = check(tmp_path, kills=6)
     assert {
         "act generator", "act grm", "act policy", "update generate", "update verify",
         "update solve", "before replace", "after replace", "saved verify", "saved solve",
@@ -46,6 +46,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_any_of_its_instants_resumes_to_the_same_bytes(tmp_path):
-    report = check(tmp_path, kills=0)
-    assert len(report["rows"]) == report["instants"] > 300
+def test_a_run_killed_at_a_hundred_instants_resumes_to_the_same_bytes(tmp_path):
+    report = check(tmp_path, kills=100)
+    assert len(report["rows"]) >= 100
+    assert report["instants"] > 300

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from asl_env.agents.coevolution.seeds import Deck, derive, derive_many
 from asl_env.episode import Task
 
-TASKS = [Task(f"t{i}", f"Question {i}?", ("a",)) for i in range(5)]
+TASKS = [Task(f"t{i}", f"Question {i}?", ("b",)) for i in range(5)]
 
 
 def test_places_have_different_seeds_and_the_same_place_the_same():

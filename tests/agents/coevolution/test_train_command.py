@@ -1,0 +1,126 @@
+"""``asl train``: sets a run up, shows it, stops on Ctrl-C, goes on with --resume."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+
+from asl_env.agents.cli.main import main
+
+SETTINGS = [
+    "generate.steps=64", "generate.chunk_steps=32", "generate.num_envs=8", "generate.solves=4",
+    "generate.verifications=2", "generate.threshold=0.5", "verify.steps=32",
+    "verify.chunk_steps=32", "verify.num_envs=8", "verify.plateau=null", "solve.steps=64",
+    "solve.chunk_steps=32", "solve.num_envs=8", "solve.plateau=null", "requests.seeds=16",
+    "requests.minimum=8", "diagnostics.tasks_per_set=6", "diagnostics.claims=6",
+    "diagnostics.votes=2", "diagnostics.probes=1", "max_turns=4",
+]  # fmt: skip
+SMALL = [part for setting in SETTINGS for part in ("--set", setting)]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a corpus and an evaluation set."""
+    monkeypatch.chdir(tmp_path)
+    passages = [{"id": p.id, "title": p.title, "text": p.text} for p in tiny.PASSAGES]
+    tasks = [{"id": t.id, "question": t.question, "golden_answers": list(t.answers)}
+             for t in tiny.make_world().held_out["towns"]]  # fmt: skip
+    for name, rows in (("towns.jsonl", passages), ("eval.jsonl", tasks)):
+        Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+WORLD = ["--corpus", "towns.jsonl", "--held-out", "eval.jsonl", "--agent", "tiny:TinyLearner"]
+
+
+def asl(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    return end.value.code
+
+
+def test_a_run_prints_a_row_per_round_and_where_it_is(here, capsys):
+    assert asl("train", *WORLD, *SMALL, "--rounds", 2) == 0
+    told = capsys.readouterr()
+    rows = [line.split() for line in told.err.splitlines() if re.match(r"\s+\d ", line)]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert "runs/asl-1" in told.out
+    assert (here / "runs" / "asl-1" / "state.json").exists()
+    assert "<html" in (here / "runs" / "asl-1" / "report.html").read_text()
+
+
+def test_the_next_run_gets_the_next_folder(here):
+    Path("runs/asl-1").mkdir(parents=True)
+    assert asl("train", *WORLD, *SMALL, "--rounds", 1) == 0
+    assert (here / "runs" / "asl-2" / "state.json").exists()
+
+
+def test_machines_get_one_json_object(here, capsys):
+    assert asl("train", *WORLD, *SMALL, "--rounds", 1, "--out", "mine", "--json") == 0
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    assert (result["run"], result["rounds"]) == ("mine", 1)
+    assert [metrics["round"] for metrics in result["history"]] == [0, 1]
+    assert 0.0 <= result["history"][1]["policy"]["true"] <= 1.0
+    assert told.err == ""
+
+
+def test_resuming_needs_only_the_folder(here, capsys):
+    assert asl("train", *WORLD, *SMALL, "--rounds", 1, "--seed", 7, "--out", "parts") == 0
+    assert asl("train", "--resume", "parts", "--rounds", 2) == 0
+    assert asl("train", *WORLD, *SMALL, "--rounds", 2, "--seed", 7, "--out", "whole") == 0
+    parts, whole = Path("parts/events.jsonl").read_bytes(), Path("whole/events.jsonl").read_bytes()
+    assert parts == whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--resume", "run", "--set", "solve.steps=99"], "'recipe.solve.steps' was 64 and is now"),
+        (["--resume", "run", "--seed", "3"], "field 'seed' was 0 and is now 3"),
+        (["--resume", "run", "--agent", "lexical"], "field 'setup.agent' was"),
+        (["--resume", "run", "--out", "else"], "leave --out away"),
+        (["--resume", "nowhere"], "no run was begun here"),
+        (["--out", "run", *WORLD, *SMALL], "holds a run already"),
+        (["--recipe", "asll"], "did you mean 'asl'?"),
+        (["--set", "solve.stepz=3"], "did you mean 'steps'?"),
+        (["--agent", "judge=lexical", "--corpus", "towns.jsonl"], "no seat 'judge'"),
+        (["--corpus", "miniwikki"], "did you mean 'miniwiki'?"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(here, capsys, arguments, expected):
+    Path("run").mkdir()
+    if "run" in arguments:
+        Path("run").rmdir()
+        assert asl("train", *WORLD, *SMALL, "--rounds", 1, "--out", "run") == 0
+    capsys.readouterr()
+    assert asl("train", *arguments) == 2
+    told = capsys.readouterr().err
+    assert expected in told
+    assert told.count("\n") == 1
+
+
+def test_ctrl_c_says_how_to_go_on(here):
+    code = "from asl_env.agents.cli.main import main; main()"
+    tests = str(Path(tiny.__file__).parent)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "train", *WORLD, *SMALL, "--out", "run", "--rounds", "50"],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": tests},
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not Path("run/state.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert re.search(r"stopped; all is saved up to .*asl train --resume run", told)
+    assert "Traceback" not in told
+    done = json.loads(Path("run/state.json").read_text())["round"]
+    assert asl("train", "--resume", "run", "--rounds", max(done, 1)) == 0
