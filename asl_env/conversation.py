@@ -144,9 +144,7 @@ class Conversation:
         Returns:
             The text the agent reads next: the newest message, or several joined by newlines.
         """
-        for result in results:
-            if result.error is None:
-                self._tool_calls += 1
+        self._tool_calls += sum([result.error is None for result in results])
         news = self.dialect.render_results(results)
         self.messages.extend(news)
         if len(news) == 1:
@@ -168,7 +166,7 @@ class Conversation:
             return self._trajectory
         turns = self._turns
         starts = self.dialect.starts_with_think
-        thinking = sum(1 for turn in turns if starts(turn.text))
+        thinking = sum([starts(turn.text) for turn in turns])
         record = Trajectory(
             role=self.role,
             assignment=self.assignment,

@@ -99,6 +99,8 @@ class SearchTool:
         Raises:
             SearchUnavailableError: If the search failed; no result is made up.
         """
+        if len(calls) == 1 and len(calls[0].queries) == 1 and calls[0].error is None:
+            return [self._run_one(calls[0])]
         asked = [_queries(call) for call in calls]
         depth = [self._depth(call) for call in calls]
         found = self._find(asked, depth)
@@ -108,6 +110,29 @@ class SearchTool:
             self._result(call, [found[query].hits[:k] for query in queries], k)
             for call, queries, k in zip(calls, asked, depth, strict=True)
         ]
+
+    def _run_one(self, call: ToolCall) -> ToolResult:
+        """Runs a call with one query, the usual case, without the bookkeeping of a batch."""
+        query = call.queries[0].strip()
+        k = self.top_k if call.top_k is None else self._depth(call)
+        stats = self.stats
+        with self._lock:
+            stats.calls += 1
+            if not query:
+                return ToolResult(call, (), _NO_QUERY)
+            stats.queries += 1
+            found = self._cache.get(query)
+            if found is not None and found.serves(k):
+                self._cache.move_to_end(query)
+                stats.cache_hits += 1
+            else:
+                found = None
+        if found is None:
+            fresh = self._search([query], k)
+            self._remember(fresh)
+            found = fresh[query]
+        hits = found.hits[:k]
+        return ToolResult(call, hits if self.max_chars is None else _fit(hits, self.max_chars))
 
     def clear(self) -> None:
         """Forgets what was found (the counters stay)."""

@@ -69,16 +69,16 @@ class Seat:
         self.reward = reward
         self.max_turns = max_turns
         self._on_episode = on_episode
-        self._draw = source if callable(source) else self._drawing_from(tuple(source))
+        self._draw = self._checking(source) if callable(source) else self._drawing(tuple(source))
 
     def draw(self, rng: np.random.Generator) -> tuple[Assignment, int]:
         """Draws an assignment and the seed of its chat."""
-        return self.checked(self._draw(rng)), self.draw_seed(rng)
+        return self._draw(rng), int(rng.random() * SEEDS)
 
     @staticmethod
     def draw_seed(rng: np.random.Generator) -> int:
         """Draws the seed of a chat."""
-        return int(rng.integers(SEEDS))
+        return int(rng.random() * SEEDS)  # several times as fast as rng.integers
 
     def checked(self, assignment: Any) -> Assignment:
         """Returns the assignment if this seat can play it.
@@ -107,23 +107,27 @@ class Seat:
             AslError: If the reward model breaks its contract.
         """
         episodes = [conversation.trajectory() for conversation in conversations]
-        valid = [episode for episode in episodes if episode.invalid is None]
-        scores = iter(self._score(valid) if valid else ())
-        parts = [
-            next(scores) if episode.invalid is None else RewardParts(0.0, invalid=episode.invalid)
-            for episode in episodes
-        ]
+        failed = any(episode.invalid is not None for episode in episodes)
+        parts = self._score_valid(episodes) if failed else self._score(episodes)
         if self._on_episode is not None:
             for episode, part in zip(episodes, parts, strict=True):
                 self._on_episode(episode, part)
         return parts
 
+    def _score_valid(self, episodes: Sequence[Trajectory]) -> list[RewardParts]:
+        valid = [episode for episode in episodes if episode.invalid is None]
+        scores = iter(self._score(valid) if valid else ())
+        return [
+            next(scores) if episode.invalid is None else RewardParts(0.0, invalid=episode.invalid)
+            for episode in episodes
+        ]
+
     def _score(self, episodes: Sequence[Trajectory]) -> list[RewardParts]:
-        name = type(self.reward).__name__
         try:
             parts = self.reward.score(episodes)
         except (SearchUnavailableError, AgentError) as error:
             return [RewardParts(0.0, invalid=f"reward: {one_line(error)}")] * len(episodes)
+        name = type(self.reward).__name__
         if len(parts) != len(episodes):
             raise AslError(
                 f"{name}.score returned {len(parts)} rewards for {len(episodes)} episodes; "
@@ -134,14 +138,20 @@ class Seat:
                 raise AslError(f"{name}.score returned the reward {part.total}; make it finite")
         return parts
 
-    def _drawing_from(
+    def _checking(
+        self, draw: Callable[[np.random.Generator], Assignment]
+    ) -> Callable[[np.random.Generator], Assignment]:
+        return lambda rng: self.checked(draw(rng))
+
+    def _drawing(
         self, assignments: tuple[Assignment, ...]
     ) -> Callable[[np.random.Generator], Assignment]:
         if not assignments:
             raise AslError("the argument 'assignments' is empty; give one, or leave it out")
         for assignment in assignments:
             self.checked(assignment)
-        return lambda rng: assignments[int(rng.integers(len(assignments)))]
+        count = len(assignments)
+        return lambda rng: assignments[int(rng.random() * count)]
 
 
 def outcome(parts: RewardParts, truncated: bool) -> tuple[float, bool, bool]:

@@ -52,6 +52,8 @@ class _Group:
 
     def next(self, member: int) -> tuple[Assignment, int]:
         """Returns the member's next assignment and its own chat seed."""
+        if self._size == 1:
+            return self._seat.draw(self.rng)
         at = self._played[member] - self._dropped
         if at == len(self._drawn):
             self._drawn.append(self._seat.draw(self.rng))
