@@ -12,25 +12,22 @@ from asl_env.protocols import Retriever
 #: Entry-point group: a name and a callable without arguments that makes a retriever.
 GROUP = "asl_env.retrievers"
 
-#: Corpora whose BM25 index is built when first searched, and kept in the user's cache folder.
-CORPORA = ("miniwiki", "wiki-vital")
-
 _shared: dict[str, Retriever] = {}
 _lock = threading.Lock()
 
 
 def known_retrievers() -> list[str]:
     """Returns every name ``make_retriever`` accepts."""
-    return sorted({*CORPORA, "null", *plugin_names(GROUP)})
+    return sorted({*_corpora(), "null", *plugin_names(GROUP)})
 
 
 def make_retriever(spec: str | Path | Retriever) -> Retriever:
     """Returns the retriever a specification stands for.
 
     Args:
-        spec: A retriever (returned as it is); ``"miniwiki"`` or ``"wiki-vital"`` (BM25, shared
-            by the whole process; built or opened by the first search, not here); ``"null"``
-            (fixed hits, for benchmarks); a name from the entry-point group
+        spec: A retriever (returned as it is); ``"miniwiki"``, ``"wiki-vital"`` or another corpus
+            with a name (BM25, shared by the whole process; built or opened by the first search,
+            not here); ``"null"`` (fixed hits, for benchmarks); a name from the entry-point group
             ``asl_env.retrievers``; or an index folder.
 
     Raises:
@@ -40,12 +37,12 @@ def make_retriever(spec: str | Path | Retriever) -> Retriever:
         return spec
     if isinstance(spec, Path):
         return _open(spec)
-    if spec in CORPORA:
-        return _corpus(spec)
     if spec == "null":
         from asl_env.retrieval.null import NullRetriever
 
         return NullRetriever()
+    if spec == "miniwiki" or spec in _corpora():
+        return _corpus(spec)
     plugin = load_plugin(GROUP, spec)
     if plugin is not None:
         made: Retriever = plugin()
@@ -61,6 +58,13 @@ def _open(folder: Path) -> Retriever:
     from asl_env.retrieval.index import open_index
 
     return open_index(folder)
+
+
+def _corpora() -> tuple[str, ...]:
+    """Corpora whose BM25 index is built when first searched, and kept in the cache folder."""
+    from asl_env.corpora.catalog import NAMES
+
+    return NAMES
 
 
 def _corpus(name: str) -> Retriever:

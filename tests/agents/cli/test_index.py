@@ -1,0 +1,94 @@
+"""``asl index`` from the outside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from asl_env.agents.cli.index import app
+from asl_env.errors import BadIndexError
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.jsonl"
+    rows = [
+        ("Warsaw", "Warsaw lies on the Vistula."),
+        ("Gold", "Gold is an element [b]."),
+        ("", "x"),
+    ]
+    path.write_text(
+        "\n".join(
+            json.dumps({"id": str(n), "title": title, "text": text})
+            for n, (title, text) in enumerate(rows)
+        )
+        + "\n{broken\n"
+    )
+    return path
+
+
+@pytest.fixture
+def index(tmp_path: Path, corpus: Path) -> Path:
+    run("build", corpus, tmp_path / "index")
+    return tmp_path / "index"
+
+
+def run(*words: object) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def answer(*words: object) -> dict[str, Any]:
+    return json.loads(run(*words, "--json"))
+
+
+def test_build_says_what_it_made(tmp_path: Path, corpus: Path) -> None:
+    said = run("build", corpus, tmp_path / "a", "--analyser", "words")
+    assert "bm25, 3 passages" in said.replace("\n", " ")
+    facts = answer("build", corpus, tmp_path / "b", "--kind", "hybrid")
+    assert (facts["kind"], facts["encoder"], facts["passages"]) == ("hybrid", "static", 3)
+    assert facts["report"] == ["1 x broken JSON (line 4)"]
+
+
+def test_info_names_the_command_that_builds_it_again(index: Path, corpus: Path) -> None:
+    assert "passages: 3" in run("info", index)
+    command = answer("info", index)["command"]
+    assert command.startswith(f"asl index build {corpus} {index} --kind bm25")
+    run(*command.split()[2:])  # without "asl index"
+
+
+def test_check_reads_everything(index: Path) -> None:
+    assert "files are sound" in run("check", index).replace("\n", " ")
+    assert answer("check", index)["ok"] is True
+
+
+def test_search_prints_passages(index: Path) -> None:
+    assert "1. Gold" in run("search", index, "element")
+    assert "[b]" in run("search", index, "element")  # no markup is made of brackets
+    found = answer("search", index, "vistula", "-k", "1")
+    assert [hit["id"] for hit in found["hits"]] == ["0"]
+    assert found["hits"][0]["score"] > 0
+    assert answer("search", index, "zzz")["hits"] == []
+    assert run("search", index, "zzz") == ""
+    assert "Nothing 1" in run("search", "null", "x")
+
+
+def test_another_encoder_can_be_given(tmp_path: Path, corpus: Path) -> None:
+    run("build", corpus, tmp_path / "d", "--kind", "faiss-flat")
+    assert answer("search", tmp_path / "d", "metal", "--encoder", "static", "-k", "1")["hits"]
+
+
+def test_errors_come_out_as_they_are(index: Path, corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadIndexError, match="add --overwrite"):
+        run("build", corpus, index)
+    with pytest.raises(BadIndexError, match="does not exist"):
+        run("check", tmp_path / "nowhere")
+    with pytest.raises(BadIndexError, match="unknown retriever"):
+        run("search", tmp_path / "nowhere", "x")
+    refused = CliRunner().invoke(app, ["build", str(corpus), str(index), "--kind", "bm26"])
+    assert refused.exit_code == 2
