@@ -133,7 +133,8 @@ class _Window:
         if self._end or have > MAX_RECORD:
             return False
         try:
-            data = self._stream.read(max(_CHUNK, have))
+            # read() would lose what it has got already when an archive turns out to be damaged.
+            data = self._stream.read1(max(_CHUNK, have))  # type: ignore[attr-defined]
         except DAMAGE:
             self._report.add("damaged or cut archive, the rest is lost", self._report.seen + 1)
             data = b""

@@ -25,7 +25,7 @@ from asl_env.corpora.streams import DAMAGE, open_binary
 MAX_PAGE = 16 << 20
 
 _CHUNK = 1 << 20
-_OPEN, _CLOSE = b"<page>", b"</page>"
+_OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
 _REDIRECT = re.compile(r"\s*#\s*redirect\w*\s*:?\s*\[\[([^\[\]|]{1,500})", re.IGNORECASE)
 
 
@@ -103,7 +103,6 @@ def read_pages(path: str | Path, report: ReadReport) -> Iterator[tuple[int, Page
     """
     report.unit = "page"
     for number, fragment in _fragments(Path(path), report):
-        report.seen = number
         if fragment is None:
             report.add(f"page over {MAX_PAGE:,} bytes", number)
             continue
@@ -140,17 +139,20 @@ def _fragments(path: Path, report: ReadReport) -> Iterator[tuple[int, bytes | No
         window = _Window(stream)
         while True:
             try:
-                if not window.seek(_OPEN, keep=False):
+                if not window.seek(_OPEN, keep=True):
                     break
                 number += 1
                 page = window.take(_CLOSE)
             except DAMAGE:
                 report.add("damaged or cut archive, the rest is lost", number + 1)
                 return
+            report.seen = number
             if page == b"":
                 report.add("page cut off at the end of the file", number)
                 return
             yield number, page
+        if number and not window.ended:
+            report.add("dump cut off, it has no </mediawiki>", number)
     if not number:
         raise CorpusError(f"{path}: has no <page>; expected a MediaWiki XML dump (pages-articles)")
 
@@ -161,19 +163,22 @@ class _Window:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._buffer = bytearray()
+        self.ended = False
 
     def _grow(self) -> bool:
-        data = self._stream.read(_CHUNK)
+        # read() would lose what it has got already when an archive turns out to be damaged.
+        data = self._stream.read1(_CHUNK)  # type: ignore[attr-defined]
         self._buffer += data
         return bool(data)
 
     def seek(self, mark: bytes, *, keep: bool) -> bool:
-        """Drops what stands before the mark (and, unless kept, all but a possible start of it)."""
+        """Drops what stands before the mark, and the mark too unless it is to be kept."""
         while (at := self._buffer.find(mark)) < 0:
-            del self._buffer[: max(0, len(self._buffer) - len(mark) + 1)]
+            self.ended = self.ended or _END in self._buffer
+            del self._buffer[: max(0, len(self._buffer) - len(_END))]
             if not self._grow():
                 return False
-        del self._buffer[: at if not keep else at + len(mark)]
+        del self._buffer[: at if keep else at + len(mark)]
         return True
 
     def take(self, mark: bytes) -> bytes | None:
@@ -181,7 +186,7 @@ class _Window:
         searched = 0
         while (at := self._buffer.find(mark, searched)) < 0:
             if len(self._buffer) > MAX_PAGE:
-                return None if self.seek(mark, keep=True) else b""
+                return None if self.seek(mark, keep=False) else b""
             searched = max(0, len(self._buffer) - len(mark) + 1)
             if not self._grow():
                 return b""

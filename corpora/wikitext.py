@@ -70,11 +70,11 @@ def plain(wikitext: str, namespaces: frozenset[str] = frozenset()) -> Prose:
     for piece in source.split("\n\n") if is_hard(source) else [source]:
         if is_hard(piece):
             walk.out.append(bare(piece))
-            continue
-        try:
-            walk.code(parser.parse(piece))
-        except (parser.parser.ParserError, RecursionError) as error:
-            raise ValueError("wikitext that cannot be parsed") from error
+        else:
+            try:
+                walk.code(parser.parse(piece))
+            except (parser.parser.ParserError, RecursionError) as error:
+                raise ValueError("wikitext that cannot be parsed") from error
         walk.out.append("\n\n")
     return Prose(tidy("".join(walk.out)), tuple(dict.fromkeys(walk.links)))
 
