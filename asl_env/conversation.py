@@ -24,6 +24,8 @@ from asl_env.protocols import Dialect, ToolResult
 DEFAULT_MAX_TURNS = 9
 #: Characters of the longest turn that is read (about 8,000 tokens of English).
 MAX_TURN_CHARS = 32_768
+#: Tool calls of one turn that are carried out; one error message stands for the others.
+MAX_CALLS = 16
 
 _NO_CALLS: tuple[ToolCall, ...] = ()
 
@@ -53,7 +55,8 @@ class Conversation:
     Each turn has one documented outcome:
 
     * an answer: the episode ends (tool calls in the same turn are not run);
-    * tool calls: they are to be run; a malformed one becomes an error message for the agent;
+    * tool calls: they are to be run, at most ``MAX_CALLS``; a malformed one, and those beyond
+      the limit, become an error message for the agent;
     * neither: the episode ends without an answer;
     * tool calls in turn ``max_turns``: they are not run, the episode is truncated;
     * more than ``MAX_TURN_CHARS`` characters: nothing in it is read, the episode is truncated, and
@@ -132,7 +135,8 @@ class Conversation:
             if len(self._turns) >= self._max_turns:
                 self.done = self.truncated = True
                 return _NO_CALLS
-            return action.calls
+            calls = action.calls
+            return calls if len(calls) <= MAX_CALLS else _bounded(calls)
         self.done = True
         self._answer = action.answer
         self._question = action.question
@@ -167,18 +171,18 @@ class Conversation:
         turns = self._turns
         starts = self.dialect.starts_with_think
         thinking = sum([starts(turn.text) for turn in turns])
-        record = Trajectory(
-            role=self.role,
-            assignment=self.assignment,
-            messages=tuple(self.messages),
-            turns=tuple(turns),
-            answer=self._answer,
-            question=self._question,
-            tool_calls=self._tool_calls,
-            think_share=thinking / len(turns) if turns else 0.0,
-            truncated=self.truncated,
-            invalid=self.invalid,
-            seed=self.seed,
+        record = Trajectory(  # by position: half the time of keywords, and this is a hot path
+            self.role,
+            self.assignment,
+            tuple(self.messages),
+            tuple(turns),
+            self._answer,
+            self._question,
+            self._tool_calls,
+            thinking / len(turns) if turns else 0.0,
+            self.truncated,
+            self.invalid,
+            self.seed,
         )
         if self.done:
             self._trajectory = record
@@ -190,3 +194,8 @@ class Conversation:
         self.messages.append({"role": "assistant", "content": text})
         self.done = self.truncated = True
         return _NO_CALLS
+
+
+def _bounded(calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
+    error = f"Only the first {MAX_CALLS} of the {len(calls)} tool calls of this turn were run."
+    return (*calls[:MAX_CALLS], ToolCall((), None, error))
