@@ -20,6 +20,7 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("tasks", "tasks.count", "d"),
     ("valid", "tasks.oracle.valid", ".2f"),
     ("difficulty", "tasks.difficulty", ".2f"),
+    ("judged own", "tasks.policy.judged", ".3f"),
     ("judged", "policy.judged", ".3f"),
     ("true", "policy.true", ".3f"),
     ("GRM kappa", "grm.kappa", ".2f"),

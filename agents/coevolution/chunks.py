@@ -80,21 +80,23 @@ class Watch:
         means = {name: math.fsum(values) / len(values) for name, values in self._sums.items()}
         return {"episodes": self.episodes, "invalid": dict(sorted(self._invalid.items())), **means}
 
-    def check_tool(self, most: float) -> None:
-        """Stops a run whose search is gone, instead of burning its budget on what is left.
+    def check_failures(self, most: float) -> None:
+        """Stops a run whose search or partners are broken, rather than train on what is left.
+
+        Verdicts outside the grammar are no failure of this kind: a GRM may unlearn them.
 
         Args:
-            most: Share of the chunk's episodes that may fail in the search.
+            most: Share of the chunk's episodes that may fail.
 
         Raises:
             RunError: If more did.
         """
-        failed = [reason for reason in self._invalid if "search: " in reason]
+        failed = [why for why in self._invalid if "search: " in why or why.startswith("reward: ")]
         count = sum(self._invalid[reason] for reason in failed)
         if count > most * self.episodes:
             raise RunError(
                 f"round {self._state.round}, {self._state.phase}: {count} of {self.episodes} "
-                f"episodes failed ({failed[0]}); repair the search, then resume"
+                f"episodes failed ({failed[0]}); repair it, then resume"
             )
 
     def _look(self) -> str | None:
@@ -123,35 +125,32 @@ def run_chunk(
         end, or ``None``.
 
     Raises:
-        RunError: If the search is gone.
+        RunError: If too many episodes failed.
+        AgentError: If the learner raised.
     """
     progress = state.progress
     watch = Watch(phase, state, journal, stage.recipe.log.trajectories, on_update)
     place = (state.round, phase.name)
     deck = Deck(phase.assignments(state), stage.seed, place, progress.drawn)
     learner = stage.team.learner(phase.role) if phase.spec.train else None
+    learnt: dict[str, Any] = {}
     if learner is not None:
-        budget = min(phase.spec.chunk_steps, phase.spec.steps - progress.steps)
-        learnt = _learn(learner, phase, stage, state, deck, watch, budget)
-        progress.steps += budget
-        state.steps += budget
+        steps = min(phase.spec.chunk_steps, phase.spec.steps - progress.steps)
+        learnt = _learn(learner, phase, stage, state, deck, watch, steps)
     else:
-        learnt = {}
         _play(phase, stage, state, deck, watch)
-        progress.steps += watch.turns
-        state.steps += watch.turns
+        steps = watch.turns
     if watch.updates == 0:
         watch.update({})
-    watch.check_tool(stage.recipe.search.max_failures)
+    watch.check_failures(stage.recipe.max_failures)
     progress.chunk += 1
+    progress.steps += steps
+    state.steps += steps
     progress.drawn = deck.drawn
     progress.episodes += watch.episodes
-    reason = watch.reason
-    if reason is None and progress.steps >= phase.spec.steps:
-        reason = "budget"
-    if reason is None and learner is None and progress.drawn >= _deal(phase, state):
-        reason = "played"
-    return {**watch.summary(), "learner": learnt}, reason
+    played = learner is None and progress.drawn >= _deal(phase, state)
+    spent = "budget" if progress.steps >= phase.spec.steps else "played" if played else None
+    return {**watch.summary(), "learner": learnt}, watch.reason or spent
 
 
 def _learn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, SupportsFloat
 
 from asl_env.episode import RewardParts, Trajectory
 from asl_env.evaluation.records import encode, to_record
@@ -55,11 +55,17 @@ class Journal:
 
 
 def finite(value: Any) -> Any:
-    """Replaces NaN and infinities inside JSON-like values by ``None``; tuples become lists."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    """Makes a value fit for JSON: NaN and infinities become ``None``, other numbers floats.
+
+    Learners report NumPy scalars and tensors with one element, too; tuples become lists.
+    """
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, Mapping):
         return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
-    return value
+    if isinstance(value, SupportsFloat):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    return str(value)

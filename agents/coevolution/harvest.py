@@ -109,7 +109,7 @@ class Harvester:
             "request": request.id,
             "kind": request.kind,
             "topic": request.topic,
-            "reward": parts.total,
+            "reward": float(parts.total),
             "verification": parts.extras.get("verification"),
         }
         if "parent" in request.provenance:
@@ -124,7 +124,7 @@ class Harvester:
 
 def raw_score(parts: RewardParts) -> float:
     """The reward without the format reward: what the paper filters and plateaus on."""
-    return parts.total - parts.parts.get("format", 0.0)
+    return float(parts.total - parts.parts.get("format", 0.0))
 
 
 def solve_rate(solves: Sequence[Mapping[str, Any]]) -> float:

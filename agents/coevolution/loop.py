@@ -75,9 +75,19 @@ class CoEvolution:
         self._journal = Journal()
         self._stage = self._new_stage()
         self._phases = make_phases(self._stage)
+        self._check()
+
+    def _check(self) -> None:
+        """Makes what is impossible an error now, not an hour later."""
+        recipe = self.recipe
         for phase in self._phases.values():
             if phase.spec.enabled:
-                phase.reward()  # an impossible reward is an error now, not an hour later
+                phase.reward()
+        if recipe.solve.enabled and recipe.solve.tasks != "generated":
+            self.world.labelled(recipe.solve.tasks)
+        if recipe.verify.enabled and recipe.verify.real is not None:
+            self.world.labelled(recipe.verify.real.path)
+        Diagnostics(self._stage)
 
     def config(self) -> dict[str, Any]:
         """What the run folder remembers of how the run was set up."""

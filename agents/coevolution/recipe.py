@@ -247,13 +247,10 @@ class SearchSpec(Strict):
     Attributes:
         top_k: Passages per call.
         max_chars: Budget of characters per result message; ``None`` for whole passages.
-        max_failures: A run stops (and can be resumed) when more than this share of a chunk's
-            episodes failed because the search did.
     """
 
     top_k: Count = 3
     max_chars: Count | None = None
-    max_failures: Share = 0.25
 
 
 class LogSpec(Strict):
@@ -280,6 +277,8 @@ class Recipe(Strict):
         format_reward: Whether every seat also earns the format reward.
         judge: Whose verdicts reward the policy and the generator: the ``live`` GRM, the GRM with
             its ``initial`` weights, or a ``rule`` match with the reference answer.
+        max_failures: The run stops (and can be resumed) when more than this share of a chunk's
+            episodes failed because the search or a partner did.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -289,6 +288,7 @@ class Recipe(Strict):
     max_turns: Count = 9
     format_reward: bool = True
     judge: Literal["live", "initial", "rule"] = "live"
+    max_failures: Share = 0.25
     search: SearchSpec = SearchSpec()
     generate: GenerateSpec
     verify: VerifySpec

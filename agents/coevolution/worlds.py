@@ -29,7 +29,8 @@ def open_world(
     """Opens a corpus with everything the loop needs of it.
 
     Args:
-        corpus: ``miniwiki``, ``wiki-vital``, a passage store, a file, or a corpus.
+        corpus: ``miniwiki``, ``wiki-vital``, an index folder, a passage store, a file, or a
+            corpus.
         recipe: Says how many passages a search gives, where topics come from, and which labelled
             task files are used.
         seed: Seed of the run; seed topics are drawn with it.
@@ -39,8 +40,13 @@ def open_world(
     Raises:
         AslError: If the corpus, index or a task file cannot be opened.
     """
+    from asl_env.corpora.store import is_store
+    from asl_env.retrieval.manifest import PASSAGES
     from asl_env.tool import SearchTool
 
+    if not isinstance(corpus, Corpus) and is_store(Path(corpus).expanduser() / PASSAGES):
+        # An index folder holds its passages.
+        index, corpus = index or Path(corpus).expanduser(), Path(corpus).expanduser() / PASSAGES
     found = open_corpus(corpus)
     retriever = _retriever(found, index)
     names = list(held_out)
@@ -58,11 +64,12 @@ def open_world(
 
 
 def _retriever(corpus: Corpus, index: str | Path | None) -> Retriever:
-    from asl_env.retrieval.registry import CORPORA, make_retriever
+    from asl_env.corpora.catalog import NAMES
+    from asl_env.retrieval.registry import make_retriever
 
     if index is not None:
         return make_retriever(index)
-    if corpus.name in CORPORA:
+    if corpus.name in NAMES:
         return make_retriever(corpus.name)
     from asl_env.retrieval.bm25 import BM25Retriever
 

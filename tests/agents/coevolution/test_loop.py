@@ -333,6 +333,24 @@ def test_a_learner_that_raises_is_one_line_and_the_run_can_be_resumed(tmp_path):
     assert (state["phase"], state["progress"]["chunk"]) == ("solve", 0)
 
 
+def test_a_partner_that_breaks_stops_the_run_with_its_name(tmp_path):
+    class Judge(Played):
+        broken = False
+
+        def act(self, chats, *, greedy=False):
+            if self.broken:
+                raise OSError("no such model")
+            return super().act(chats, greedy=greedy)
+
+    class Break(LoopCallback):
+        def on_save(self, state):
+            Judge.broken = True
+
+    agents = {"generator": tiny.TinyLearner(), "policy": Played(), "grm": Judge()}
+    with pytest.raises(RunError, match=r"episodes failed .*Judge.act raised OSError: no such"):
+        run(tmp_path / "run", "rounds=1", agents=agents, callbacks=[Break()])
+
+
 def test_an_impossible_reward_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(AslError, match="no reward is named 'entropi'"):
         run(tmp_path / "run", "generate.reward=entropi")
