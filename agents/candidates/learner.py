@@ -108,7 +108,7 @@ class CandidatesLearner:
         from asl_env.candidates.vector import CandidateVecEnv
 
         role = Role(role)
-        environment = CandidateVecEnv(vector_env, self._builder)
+        environment = CandidateVecEnv(vector_env, self._builder, self.settings.blind)
         seed = int(
             np.random.SeedSequence(
                 [self.seed, list(Role).index(role), self._calls[role]]

@@ -21,6 +21,7 @@ class CandidateSettings:
         ent_coef: Weight of the entropy bonus.
         vf_coef: Weight of the value loss.
         max_grad_norm: Gradient clip.
+        blind: Share of the policy's training episodes that hide word overlap (``CandidateVecEnv``).
         prior_weight: Start weight of the lexical score in the logits, for every seat.
     """
 
@@ -35,4 +36,5 @@ class CandidateSettings:
     ent_coef: float = 0.01
     vf_coef: float = 0.5
     max_grad_norm: float = 0.5
+    blind: float = 0.0
     prior_weight: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -85,6 +85,7 @@ class Span:
         start: Character offset in the sentence.
         left: Stems of the two words before it, nearest first.
         right: Stems of the two words after it, nearest first.
+        inner: Whether it is only a part of a longer name.
     """
 
     text: str
@@ -93,6 +94,7 @@ class Span:
     start: int
     left: tuple[str, ...] = ()
     right: tuple[str, ...] = ()
+    inner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,21 @@ def find_spans(sentence: str) -> list[Span]:
         text = match.group().rstrip(",")
         add(text, "year" if _YEAR.match(text) else "number", match.start())
     _add_words(sentence, add)
-    return list(found.values())
+    return _mark_inner(list(found.values()))
+
+
+def _mark_inner(spans: list[Span]) -> list[Span]:
+    """Marks the spans that lie inside a longer name of the same sentence."""
+    names = [(s.start, s.start + len(s.text)) for s in spans if s.kind == "name"]
+    return [
+        replace(span, inner=True)
+        if any(
+            a <= span.start and span.start + len(span.text) <= b and b - a > len(span.text)
+            for a, b in names
+        )
+        else span
+        for span in spans
+    ]
 
 
 def _add_words(sentence: str, add: object) -> None:

@@ -65,6 +65,13 @@ COLUMNS = (
     "length",
     "left_of_names",
     "yes",
+    "inner",
+    "title_known",
+)
+#: Columns that compare the question's words with the text's: hidden in part of the training
+#: episodes, so that a policy does not lean on copied wording alone.
+OVERLAP = tuple(
+    COLUMNS.index(name) for name in ("prior", "coverage", "own", "focus", "gap", "behind_best")
 )
 if len(COLUMNS) + DIMENSIONS + ASKED_DIMENSIONS > FEATURES:
     raise ImportError("the policy seat has more feature columns than a menu holds")
@@ -111,6 +118,7 @@ def _state(
         "has_options": float(bool(question.options)),
         "direction": float(question.direction),
         "names": len(question.names) / 4,
+        "title_known": float(any(line.title_asked for line in lines)),
     }
 
 
@@ -218,6 +226,7 @@ def _span_values(question: Question, found: Found, order: int, best: float) -> d
         "first": float(order == 0),
         "length": len(span.key) / 20,
         "left_of_names": float(span.start == 0),
+        "inner": float(span.inner),
     }
 
 

@@ -13,6 +13,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from asl_env.candidates.builder import MenuBuilder
 from asl_env.candidates.menu import FEATURES, MAX_CANDIDATES, Menu
+from asl_env.candidates.search_seat import OVERLAP
+from asl_env.episode import Role
 
 
 class CandidateVecEnv(VecEnv):
@@ -25,16 +27,23 @@ class CandidateVecEnv(VecEnv):
     Args:
         vector_env: What ``gym.make_vec`` gives for a single-seat id of this package.
         builder: Builds the menus; must use the environment's dialect.
+        blind: Share of the policy's episodes in which the overlap columns read zero. Self-made
+            questions repeat the wording of their source; without this a policy learns to copy.
     """
 
     render_mode = None
 
-    def __init__(self, vector_env: Any, builder: MenuBuilder | None = None) -> None:
+    def __init__(
+        self, vector_env: Any, builder: MenuBuilder | None = None, blind: float = 0.0
+    ) -> None:
         self.vector_env = vector_env
         self._seats = vector_env.unwrapped
         self._builder = builder or MenuBuilder(self._seats.dialect)
         self._menus: list[Menu] = []
         self._texts: list[str] = []
+        self._blind = blind if self._seats.role is Role.POLICY else 0.0
+        self._rng = np.random.default_rng(0)
+        self._hidden = np.zeros(vector_env.num_envs, np.bool_)
         observation = spaces.Box(-np.inf, np.inf, (MAX_CANDIDATES, FEATURES), np.float32)
         super().__init__(vector_env.num_envs, observation, spaces.Discrete(MAX_CANDIDATES))
 
@@ -42,6 +51,8 @@ class CandidateVecEnv(VecEnv):
         """Starts an episode everywhere, with the seed given to ``seed`` (once)."""
         seed = self._seeds[0]
         self.vector_env.reset(seed=seed)
+        self._rng = np.random.default_rng(seed)
+        self._hidden = self._rng.random(self.num_envs) < self._blind
         self._reset_seeds()
         self._reset_options()
         return self._observe()
@@ -64,16 +75,23 @@ class CandidateVecEnv(VecEnv):
             info: dict[str, Any] = {}
             if done:
                 reason = _invalid_reason(infos, invalid, index)
-                info["terminal_observation"] = played[index].padded()
+                info["terminal_observation"] = self._show(played[index], index)
                 info["TimeLimit.truncated"] = reason is not None
                 info["invalid"] = reason
                 info["episode_reward"] = float(rewards[index])
+                self._hidden[index] = self._rng.random() < self._blind
             out.append(info)
         return self._observe(), np.asarray(rewards, np.float32), dones, out
 
     def _observe(self) -> NDArray[np.float32]:
         self._menus = [self._builder.menu(chat) for chat in self._seats.chats()]
-        return np.stack([menu.padded() for menu in self._menus])
+        return np.stack([self._show(menu, index) for index, menu in enumerate(self._menus)])
+
+    def _show(self, menu: Menu, index: int) -> NDArray[np.float32]:
+        rows = menu.padded()
+        if self._hidden[index]:
+            rows[:, OVERLAP] = 0.0
+        return rows
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which indices are on each menu, shape ``[num_envs, 48]``."""
