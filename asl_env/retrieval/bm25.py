@@ -30,6 +30,9 @@ _VOCABULARY, _PARAMETERS = "vocab.index.json", "params.index.json"
 _COMPILED_FROM = 40_000
 _QUERIES_BEFORE_COMPILING = 1_000
 
+#: Query words whose columns are remembered.
+_KNOWN_WORDS = 100_000
+
 
 def indexed_text(passage: Passage) -> str:
     """What of a passage is indexed: title and text."""
@@ -66,6 +69,7 @@ class BM25Retriever(RankedRetriever):
         self.postings = postings
         self._arrays = (postings.indptr, postings.indices, postings.data)
         self._compiled = compiled
+        self._known: dict[str, int] = {}
         self._served = 0
         self._top_rows: Any = None
         self._local = threading.local()
@@ -128,9 +132,22 @@ class BM25Retriever(RankedRetriever):
 
     def _columns(self, query: str) -> list[int]:
         """Columns of the query's known terms, repetitions included, in order."""
-        get = self.postings.vocabulary.get
-        columns = [get(term, -1) for term in self.analyser.terms(query)]
-        return [column for column in columns if column >= 0]
+        known, columns = self._known, []
+        for word in self.analyser.words(query):
+            column = known.get(word)
+            if column is None:
+                column = self._learn(word)
+            if column >= 0:
+                columns.append(column)
+        return columns
+
+    def _learn(self, word: str) -> int:
+        """Looks a surface word up and remembers its column; -1 for one that is not indexed."""
+        column = self.postings.vocabulary.get(self.analyser.term(word), -1)
+        if len(self._known) >= _KNOWN_WORDS:
+            self._known.clear()
+        self._known[word] = column
+        return column
 
     def _rank(self, columns: list[int], k: int) -> Ranking:
         k = min(k, self.postings.size)
