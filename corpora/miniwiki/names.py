@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asl_env.corpora.miniwiki.facts import Facts, show
+from asl_env.corpora.miniwiki.phrasings import DESCRIPTIONS
 from asl_env.corpora.miniwiki.reading import canonical, number
 from asl_env.corpora.miniwiki.relations import RELATIONS
 
@@ -11,7 +12,19 @@ _TYPE_WORDS = {
     "country": ("nation", "state", "sovereign state"),
     "territory": ("dependency",),
     "city": ("town", "place", "capital", "urban place"),
-    "person": ("scientist", "man", "woman", "discoverer"),
+    "person": ("man", "woman", "discoverer", "director", "film-maker", "individual"),
+    "river": ("stream", "tributary"),
+    "sea": ("body of water", "ocean", "waters"),
+    "lake": ("body of water",),
+    "mountain": ("peak", "summit"),
+    "range": ("mountain range", "chain"),
+    "moon": ("satellite",),
+    "figure": ("mythological figure", "mythical figure", "deity", "god", "goddess"),
+    "battle": ("encounter", "siege"),
+    "film": ("movie", "picture"),
+    "anthem": ("song", "national anthem"),
+    "airport": ("airfield",),
+    "university": ("school", "college"),
     "element": ("chemical element", "substance"),
     "language": ("tongue",),
     "region": ("subregion", "part of the world"),
@@ -54,6 +67,7 @@ class Names:
                 for text in (fact.object, show(fact.relation, fact.object)):
                     key = fact.relation, canonical(text)
                     self._literals.setdefault(key, set()).add(fact.object)
+        self._facts = facts
         self._types: dict[str, frozenset[str]] = dict.fromkeys(_LITERAL_WORDS, frozenset())
         for type_ in {entity.type for entity in facts.entities.values()}:
             for word in (type_, *_TYPE_WORDS.get(type_, ())):
@@ -61,14 +75,28 @@ class Names:
 
     def entities(self, text: str) -> frozenset[str]:
         """Ids of all entities with this canonical name, title or alias; an article may precede."""
-        found = self._names.get(text)
-        if found is None and text.startswith(("the ", "a ", "an ")):
-            found = self._names.get(text[text.index(" ") + 1 :])
-        return found or frozenset()
+        found = self._names.get(text, frozenset())
+        if text.startswith(("the ", "a ", "an ")):
+            found |= self._names.get(text[text.index(" ") + 1 :], frozenset())
+        return found
 
     def titled(self, text: str) -> frozenset[str]:
         """The id of the entity whose article has this canonical title, alone in a set."""
         return self._titles.get(text, frozenset())
+
+    def descriptions(self, ids: frozenset[str]) -> list[str]:
+        """What may follow "the" in place of the name of these entities, the longest first.
+
+        Without entities, all words that describe any type.
+        """
+        facts = self._facts
+        found: set[str] = set()
+        for type_ in {facts.entities[i].type for i in ids} if ids else set(DESCRIPTIONS):
+            found.update(text.removeprefix("the ") for text in DESCRIPTIONS.get(type_, ()))
+        for entity_id in ids:
+            jobs = facts.objects(entity_id, "person_profession")
+            found.update(canonical(facts.entities[job].name) for job in jobs)
+        return sorted(found, key=len, reverse=True)
 
     def literals(self, relation: str, text: str) -> frozenset[str]:
         """The literals of a relation written so; any number where the relation has numbers."""

@@ -22,10 +22,12 @@ _MAX_PLACES = 8
 
 _TAIL = " .?!;:,'"
 _HEADER = re.compile(r"(?:fill in the blank:|what fills the blank in) *")
-_ARTICLE = re.compile(r"in the article (?:about |on |titled )?")
+_ARTICLE = "in the article "
+_ABOUT = re.compile(r"(?:about|on|titled) ")
 _BINDING = re.compile(r" where ([xyz]) is (?:the answer to:? |(?=what fills the blank in ))")
 _DESCRIBED = re.compile(r"\[(?:the one that fits:)?(.*)\]")
-_PRONOUN = re.compile(r"\b(?:(its|his|her|their)|it|he|she|they|(?:the|this) [a-z]+)\b")
+_PRONOUN = re.compile(r"\b(?:(its|his|her|their)|it|he|she|they|(the|this)(?= ))\b")
+_MOST_WORDS = 3
 _QUESTION_WORD = re.compile(r"\b(?:what number|(which|what)|(where|when)|whom?|how many)\b")
 _PLACED = ("", "in ", "on ", "at ")
 
@@ -78,28 +80,31 @@ class Parser:
     def _in_article(self, text: str) -> Iterator[Meanings]:
         """A statement, perhaps with the article it is taken from."""
         self._here = ()
-        opening = _ARTICLE.match(text)
-        if opening is None:
+        if not text.startswith(_ARTICLE):
             yield from self._statement(text, 0)
             return
-        rest = text[opening.end() :]
+        rest = text[len(_ARTICLE) :]
         for cut in islice(re.finditer("[,:] ", rest), _MAX_PLACES):
             title = rest[: cut.start()]
-            ids = self._names.titled(title)
-            here = (Named(ids),) if ids else self._thing(title, 0)
+            here = self._titled(title) or self._titled(_ABOUT.sub("", title, count=1))
             for self._nearest in (True, False) if here else ():
                 self._here = here
                 self._known.clear()
                 yield from self._statement(rest[cut.end() :], 0)
 
+    def _titled(self, title: str) -> Meanings:
+        """What the article of this title (or about the thing so described) is about."""
+        ids = self._names.titled(title)
+        return (Named(ids),) if ids else self._thing(title, 0)
+
     def _statement(self, text: str, depth: int) -> Iterator[Meanings]:
         """A question, a cloze, or a sentence with a question word in the place of its blank."""
         header = _HEADER.match(text)
         if header is not None:
-            yield self._cloze(text[header.end() :].strip(_TAIL), depth)
+            yield from self._cloze(text[header.end() :].strip(_TAIL), depth)
             return
         yield self._question(text, depth)
-        yield self._cloze(text, depth) if BLANK in text else self._in_place(text, depth)
+        yield from self._cloze(text, depth) if BLANK in text else self._in_place(text, depth)
 
     def _question(self, text: str, depth: int) -> Meanings:
         grammar = self._grammar
@@ -175,7 +180,9 @@ class Parser:
                 return (Named(literals),)
         return self._thing(slot, depth + 1)
 
-    def _cloze(self, text: str, depth: int, types: frozenset[str] | None = None) -> Meanings:
+    def _cloze(
+        self, text: str, depth: int, types: frozenset[str] | None = None
+    ) -> Iterator[Meanings]:
         """A sentence with a blank; pronouns stand for what the article is about."""
         for variant in self._spelled_out(text):
             found = {
@@ -184,49 +191,50 @@ class Parser:
                 for of in self._filling(hop, slot, depth)
             }
             if found:
-                return tuple(found)
-        return ()
+                yield tuple(found)
 
     def _spelled_out(self, text: str) -> Iterator[str]:
+        """The text with a pronoun or description made explicit; last, the text as it is."""
+        for found in islice(_PRONOUN.finditer(text), _MAX_PLACES) if self._here else ():
+            head, tail = text[: found.start()], text[found.end() :]
+            if found.group(1):
+                yield f"{head}{HERE}'s{tail}"
+            elif found.group(2):
+                words = self._description(tail)
+                if words:
+                    yield f"{head}{HERE}{tail[len(words) + 1 :]}"
+            else:
+                yield f"{head}{HERE}{tail}"
         yield text
-        if self._here:
-            for found in islice(_PRONOUN.finditer(text), _MAX_PLACES):
-                name = f"{HERE}'s" if found.group(1) else HERE
-                yield text[: found.start()] + name + text[found.end() :]
 
-    def _in_place(self, text: str, depth: int) -> Meanings:
+    def _description(self, tail: str) -> str:
+        """What describes the article's subject at the beginning; empty if nothing does."""
+        for here in self._here:
+            ids = here.values if isinstance(here, Named) else frozenset()
+            for words in self._names.descriptions(ids):
+                if tail.startswith(words, 1) and not tail[len(words) + 1 :][:1].isalnum():
+                    return words
+        return ""
+
+    def _in_place(self, text: str, depth: int) -> Iterator[Meanings]:
         """A sentence in which a question word (and its noun) stands for the blank."""
         for found in islice(_QUESTION_WORD.finditer(text), _MAX_PLACES):
             head, tail = text[: found.start()], text[found.end() :]
             if found.group(1):
-                meanings = self._which(head, tail, depth)
-            elif found.group(2):
-                meanings = self._first(head, _PLACED, tail, depth)
-            else:
-                meanings = self._cloze(f"{head}{BLANK}{tail}", depth)
-            if meanings:
-                return meanings
-        return ()
+                yield from self._which(head, tail, depth)
+                continue
+            for link in _PLACED if found.group(2) else ("",):
+                yield from self._cloze(f"{head}{link}{BLANK}{tail}", depth)
 
-    def _first(self, head: str, links: tuple[str, ...], tail: str, depth: int) -> Meanings:
-        for link in links:
-            meanings = self._cloze(f"{head}{link}{BLANK}{tail}", depth)
-            if meanings:
-                return meanings
-        return ()
-
-    def _which(self, head: str, tail: str, depth: int) -> Meanings:
+    def _which(self, head: str, tail: str, depth: int) -> Iterator[Meanings]:
         """``which river``: the noun keeps only answers of its type."""
         if head.endswith((" the ", " a ", " an ")):
             head = head[: head.rstrip().rfind(" ") + 1]
-        words = tail.split(" ", 4)[1:4]
+        words = tail.split(" ", _MOST_WORDS + 1)[1 : _MOST_WORDS + 1]
         for count in range(len(words), -1, -1):
             noun = " ".join(words[:count]).rstrip(_TAIL)
             types = self._names.kinds(noun) if count else None
             if count and types is None:
                 continue
             rest = tail[len(noun) + 1 :] if count else tail
-            meanings = self._cloze(f"{head}{BLANK}{rest}", depth, types or None)
-            if meanings:
-                return meanings
-        return ()
+            yield from self._cloze(f"{head}{BLANK}{rest}", depth, types or None)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asl_env.corpora.errors import CorpusError
 from asl_env.corpora.miniwiki.facts import Facts
 from asl_env.corpora.miniwiki.grammar import Hop
 from asl_env.corpora.miniwiki.meanings import (
@@ -41,6 +42,8 @@ _LEAST_MEMBERS = 3
 _MOST_SUBJECTS = 2.5
 
 _DEV_SHARE = 20
+
+_TRIES_EACH = 500
 
 
 class QuestionRecord(NamedTuple):
@@ -308,6 +311,9 @@ def training_tasks(rng: Generator, n: int, hops: int = 1) -> list[QuestionRecord
 
     Returns:
         ``n`` records, no two with the same question.
+
+    Raises:
+        CorpusError: If the facts do not give so many.
     """
     from asl_env.corpora.miniwiki import world
 
@@ -315,13 +321,15 @@ def training_tasks(rng: Generator, n: int, hops: int = 1) -> list[QuestionRecord
     sampler = Sampler(wiki.facts, wiki.oracle, "generator", _trains, _trains)
     finals = sampler.finals()
     found: dict[str, QuestionRecord] = {}
-    while len(found) < n:
+    for _ in range(_TRIES_EACH * n):
+        if len(found) == n:
+            return list(found.values())
         meaning = sampler.chain(finals[int(rng.integers(len(finals)))], hops, rng)
         if meaning is not None:
             record = sampler.record(meaning, f"train-{hops}hop-{len(found):05d}", rng)
             if record is not None:
                 found.setdefault(record.question, record)
-    return list(found.values())
+    raise CorpusError(f"only {len(found)} of {n} questions of {hops} hops found; ask for fewer")
 
 
 def _trains(entity_id: str) -> bool:
