@@ -57,6 +57,9 @@ def train(
         list[str] | None,
         typer.Option(help="Evaluation set, by name or file, never trained on (repeatable)."),
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds that one call of an agent may take.")
+    ] = 600.0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Let a generator, a policy and a judge train each other."""
@@ -81,7 +84,7 @@ def train(
         setup = {**DEFAULTS, **saved["setup"], **chosen}
         number = saved["seed"] if seed is None else seed
         loaded = _recipe(recipe or saved["recipe"], set_, rounds)
-    _run(loaded, folder, setup, number, machine=json)
+    _run(loaded, folder, setup, number, timeout=timeout, machine=json)
 
 
 def _recipe(source: Any, changes: list[str] | None, rounds: int | None) -> Recipe:
@@ -137,7 +140,15 @@ def _agent(spec: str, dialect: str, role: Any, seed: int) -> Agent:
     return load_agent(spec, dialect=dialect, role=role)
 
 
-def _run(recipe: Recipe, folder: Path, setup: dict[str, Any], seed: int, machine: bool) -> None:
+def _run(
+    recipe: Recipe,
+    folder: Path,
+    setup: dict[str, Any],
+    seed: int,
+    *,
+    timeout: float,
+    machine: bool,
+) -> None:
     from asl_env.agents.cli import console
     from asl_env.agents.cli.progress import Progress
     from asl_env.agents.coevolution.callbacks import TensorBoardLog
@@ -158,6 +169,7 @@ def _run(recipe: Recipe, folder: Path, setup: dict[str, Any], seed: int, machine
         world,
         seed=seed,
         setup=setup,
+        timeout=timeout,
         callbacks=[TensorBoardLog(folder / "tensorboard"), shown],
     )
     try:

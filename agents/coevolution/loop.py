@@ -47,6 +47,7 @@ class CoEvolution:
         setup: How the agents and the world were named, kept in the configuration; a run resumes
             only with the same.
         callbacks: Look on.
+        timeout: Seconds that one ``act`` of an agent may take; ``None`` for any time.
 
     Raises:
         RecipeError: If the recipe has an unknown or impossible field.
@@ -63,10 +64,11 @@ class CoEvolution:
         seed: int = 0,
         setup: Mapping[str, Any] | None = None,
         callbacks: Sequence[LoopCallback] = (),
+        timeout: float | None = None,
     ) -> None:
         self.recipe = load_recipe(recipe)
         self.folder = RunFolder(folder)
-        self.team = Team(agents)
+        self.team = Team(agents, timeout)
         self.world = world
         self.seed = seed
         self.state = RunState()

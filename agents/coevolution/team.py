@@ -4,16 +4,49 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from asl_env.episode import Role
+from asl_env.episode import Chat, Role, Turn
 from asl_env.errors import AgentError, did_you_mean
+from asl_env.play import ask
 from asl_env.protocols import Agent, Learner
 
 #: In each checkpoint: which folder holds whom.
 MANIFEST = "agents.json"
+
+
+class Timed:
+    """An agent that is waited for only so long.
+
+    Args:
+        agent: Who plays.
+        timeout: Seconds that one ``act`` may take. After one that took longer, every further call
+            fails at once: the thread that hangs cannot be stopped.
+    """
+
+    def __init__(self, agent: Agent, timeout: float) -> None:
+        self._agent = agent
+        self._timeout = timeout
+        self._failure: AgentError | None = None
+
+    def act(self, chats: Sequence[Chat], *, greedy: bool = False) -> list[Turn]:
+        """Asks the agent.
+
+        Raises:
+            AgentError: If it raises, hangs, or returns something else than one turn per chat.
+        """
+        if self._failure is not None:
+            raise self._failure
+        started = time.monotonic()
+        try:
+            return ask(self._agent, chats, greedy=greedy, timeout=self._timeout)
+        except AgentError as error:
+            if time.monotonic() - started >= self._timeout:
+                self._failure = error
+            raise
 
 
 class Team:
@@ -21,12 +54,13 @@ class Team:
 
     Args:
         agents: One agent for all seats, or a mapping with one per seat (seats may share one).
+        timeout: Seconds that one ``act`` of an agent may take; ``None`` for any time.
 
     Raises:
         AgentError: If a seat is missing or unknown, or an agent has no ``act``.
     """
 
-    def __init__(self, agents: Agent | Mapping[str, Agent]) -> None:
+    def __init__(self, agents: Agent | Mapping[str, Agent], timeout: float | None = None) -> None:
         if not isinstance(agents, Mapping):
             agents = {role.value: agents for role in Role}
         given = {str(role): agent for role, agent in agents.items()}
@@ -39,9 +73,13 @@ class Team:
                 found = type(given.get(name)).__name__ if name in given else "nobody"
                 raise AgentError(f"the {name} seat needs an agent with a method act, not {found}")
         self._agents = {Role(name): given[name] for name in names}
+        self._players: dict[Role, Agent] = dict(self._agents)
+        if timeout is not None:
+            timed = {id(agent): Timed(agent, timeout) for agent in self._agents.values()}
+            self._players = {role: timed[id(agent)] for role, agent in self._agents.items()}
 
     def __getitem__(self, role: Role) -> Agent:
-        return self._agents[role]
+        return self._players[role]
 
     def learner(self, role: Role) -> Learner | None:
         """The seat's agent if it can learn, else ``None``."""

@@ -1,6 +1,7 @@
 """The loop: what each phase consumes and produces, and what it does when something is missing."""
 
 import json
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -349,6 +350,16 @@ def test_a_partner_that_breaks_stops_the_run_with_its_name(tmp_path):
     agents = {"generator": tiny.TinyLearner(), "policy": Played(), "grm": Judge()}
     with pytest.raises(RunError, match=r"episodes failed .*Judge.act raised OSError: no such"):
         run(tmp_path / "run", "rounds=1", agents=agents, callbacks=[Break()])
+
+
+def test_an_agent_that_hangs_is_named(tmp_path):
+    class Sleeper(Played):
+        def act(self, chats, *, greedy=False):
+            time.sleep(0.4 if chats[0].role is Role.GRM else 0.0)
+            return super().act(chats, greedy=greedy)
+
+    with pytest.raises(AgentError, match=r"Sleeper.act gave no turns within 0.2 s"):
+        run(tmp_path / "run", "rounds=1", agents=Sleeper(), timeout=0.2)
 
 
 def test_an_impossible_reward_is_refused_before_anything_runs(tmp_path):
