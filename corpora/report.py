@@ -88,14 +88,15 @@ class ReadReport:
         return out
 
     def to_json(self) -> dict[str, object]:
-        """Returns the report as plain data, for ``--json`` and manifests."""
+        """Returns the report as plain data, for ``--json`` and manifests.
+
+        The order does not depend on how far readers ran ahead in other processes.
+        """
+        ordered = sorted(self.problems.items(), key=lambda item: (item[1].first, item[0]))
         return {
             "unit": self.unit,
             "seen": self.seen,
             "kept": self.kept,
-            "tallies": dict(self.tallies),
-            "problems": {
-                kind: {"count": p.count, "first": list(p.first)}
-                for kind, p in self.problems.items()
-            },
+            "tallies": dict(sorted(self.tallies.items())),
+            "problems": {kind: {"count": p.count, "first": list(p.first)} for kind, p in ordered},
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,12 @@ PAGES = (
 )
 
 
+@pytest.fixture
+def article() -> str:
+    """Wikitext with every kind of markup."""
+    return ARTICLE
+
+
 @pytest.fixture(scope="session")
 def dump_text() -> str:
     return HEAD + "".join(PAGES) + "</mediawiki>\n"
@@ -90,6 +97,6 @@ def dump(dump_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("dump") / "testwiki-pages-articles-multistream.xml.bz2"
     data = dump_text.encode()
     cuts = [0, data.index(b"<page>"), data.index(b"Unclosed"), len(data)]
-    parts = (data[a:b] for a, b in zip(cuts, cuts[1:], strict=False))
+    parts = (data[a:b] for a, b in pairwise(cuts))
     path.write_bytes(b"".join(bz2.compress(part, 1) for part in parts))
     return path

@@ -133,7 +133,7 @@ def test_a_file_without_a_good_passage_is_an_error_that_says_what_was_expected(
 def test_content_of_no_format_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text(content)
-    with pytest.raises(CorpusError, match="is empty|looks like none of jsonl, wiki18"):
+    with pytest.raises(CorpusError, match=r"is empty|looks like none of jsonl, wiki18"):
         read_passages(path)
 
 

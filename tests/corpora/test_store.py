@@ -151,7 +151,7 @@ def test_changed_bytes_are_found_by_verifying_and_named_when_read(
     store = PassageStore(folder)
     with pytest.raises(CorpusError, match="checksum differs"):
         store.verify()
-    with pytest.raises(CorpusError, match="row 0 is damaged|block 0 is damaged"):
+    with pytest.raises(CorpusError, match=r"row 0 is damaged|block 0 is damaged"):
         store[0]
 
 

@@ -85,7 +85,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(HashingFile, "write", full)
-    with pytest.raises(CorpusError, match="s: cannot be written: .*No space left on device"):
+    with pytest.raises(CorpusError, match=r"s: cannot be written: .*No space left on device"):
         write_store(tmp_path / "s", NEW)
     assert list(tmp_path.iterdir()) == []
 
@@ -115,7 +115,7 @@ def test_attached_files_and_notes_are_in_the_manifest(tmp_path: Path) -> None:
     assert store.manifest["notes"] == {"answer": 42}
     assert store.manifest["name"] == "n"
     (tmp_path / "s" / "more.txt").write_text("other")
-    with pytest.raises(CorpusError, match="more.txt: has 5 bytes, not 4"):
+    with pytest.raises(CorpusError, match=r"more.txt: has 5 bytes, not 4"):
         PassageStore(tmp_path / "s")
 
 
