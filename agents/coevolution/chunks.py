@@ -171,7 +171,7 @@ def _learn(
         deck,
         stage.world.tool,
         recipe.dialect,
-        phase.reward(),
+        phase.reward(state),
         recipe.max_turns,
         watch.episode,
     )
@@ -191,7 +191,7 @@ def _learn(
 
 def _play(phase: PhaseRunner, stage: Stage, state: RunState, deck: Deck, watch: Watch) -> None:
     """Plays without learning."""
-    spec, reward = phase.spec, phase.reward()
+    spec, reward = phase.spec, phase.reward(state)
     left = _deal(phase, state) - deck.drawn
     place = (state.round, phase.name, state.progress.chunk)
     batch = 0

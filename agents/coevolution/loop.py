@@ -84,7 +84,7 @@ class CoEvolution:
         recipe = self.recipe
         for phase in self._phases.values():
             if phase.spec.enabled:
-                phase.reward()
+                phase.reward(self.state)
         if recipe.solve.enabled and recipe.solve.tasks != "generated":
             self.world.labelled(recipe.solve.tasks)
         if recipe.verify.enabled and recipe.verify.real is not None:

@@ -66,7 +66,7 @@ class PhaseRunner(Protocol):
         """What is played; empty when there is nothing to play."""
         ...
 
-    def reward(self) -> RewardModel:
+    def reward(self, state: RunState) -> RewardModel:
         """How episodes are rewarded."""
         ...
 
@@ -119,7 +119,7 @@ class GeneratePhase:
         """The requests."""
         return state.requests
 
-    def reward(self) -> RewardModel:
+    def reward(self, state: RunState) -> RewardModel:
         """The recipe's generator reward; the partners are the live policy and the judge."""
         stage, spec = self._stage, self.spec
         return make_reward(
@@ -129,7 +129,7 @@ class GeneratePhase:
             tool=stage.world.tool,
             dialect=stage.recipe.dialect,
             solves=spec.solves,
-            verifications=spec.verifications,
+            verifications=spec.verifications if state.round >= spec.gate_from else 0,
             threshold=spec.threshold,
             format_reward=stage.recipe.format_reward,
             max_turns=stage.recipe.max_turns,
@@ -182,10 +182,11 @@ class VerifyPhase:
         return {"claims": own, "real": added}
 
     def assignments(self, state: RunState) -> Sequence[Assignment]:
-        """The claims."""
-        return state.claims
+        """The claims; none once the GRM learns no more."""
+        until = self.spec.until_round
+        return state.claims if until is None or state.round <= until else []
 
-    def reward(self) -> RewardModel:
+    def reward(self, state: RunState) -> RewardModel:
         """Agreement with the hidden label."""
         return make_reward("agreement", format_reward=self._stage.recipe.format_reward)
 
@@ -223,7 +224,7 @@ class SolvePhase:
             return self._stage.world.labelled(self.spec.tasks)
         return [*state.tasks, *self._old(state)]
 
-    def reward(self) -> RewardModel:
+    def reward(self, state: RunState) -> RewardModel:
         """The judge's verdict, or a rule."""
         stage, recipe = self._stage, self._stage.recipe
         if self.spec.reward != "grm":

@@ -87,6 +87,7 @@ class GenerateSpec(PhaseSpec):
         solves: Attempts of the policy at each question.
         verifications: Votes of the GRM on the generator's own answer.
         threshold: Share of those votes that must be in favour (the verification gate).
+        gate_from: First round with the verification gate; earlier ones take every valid question.
         enough: Ends the phase when there are more tasks; ``None`` runs the whole budget.
         accept: Which questions become tasks: those with a ``positive`` reward (paper), or every
             question whose ``gate`` was passed, unanimous ones too.
@@ -98,6 +99,7 @@ class GenerateSpec(PhaseSpec):
     solves: Annotated[int, Field(ge=2)] = 10
     verifications: Annotated[int, Field(ge=0)] = 5
     threshold: Share = 0.8
+    gate_from: Count = 1
     enough: EnoughSpec | None = None
     accept: Literal["positive", "gate"] = "positive"
     accuracy: tuple[Share, Share] = (0.0, 1.0)
@@ -132,12 +134,17 @@ class VerifySpec(PhaseSpec):
             generator's answer), ``self`` (the GRM's own earlier verdict), ``majority`` (of its
             verdicts on that answer), ``real`` (only the ``real`` data).
         balance: As many correct as wrong claims per question.
+        own_answers: Count the generator's own answer among the solves, labelled correct, so that
+            there are claims before the policy solves anything (``reference`` only).
+        until_round: Last round in which the GRM learns; ``None`` for all.
         max_claims: Newest claims kept; ``None`` keeps all of the round.
         real: Real verification data mixed in late.
     """
 
     labels: Literal["reference", "self", "majority", "real"] = "reference"
     balance: bool = True
+    own_answers: bool = False
+    until_round: Count | None = None
     max_claims: Count | None = None
     real: RealSpec | None = None
 
@@ -145,6 +152,8 @@ class VerifySpec(PhaseSpec):
     def _has_source(self) -> VerifySpec:
         if self.labels == "real" and self.real is None:
             raise ValueError("labels 'real' needs the field 'real'")
+        if self.own_answers and self.labels != "reference":
+            raise ValueError(f"own_answers goes with labels 'reference', not {self.labels!r}")
         return self
 
 

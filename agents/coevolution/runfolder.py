@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,10 @@ class RunFolder:
         Raises:
             RunError: If another process holds it, or it cannot be made.
         """
-        with self.writing("run.lock"):
-            self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path / "run.lock"):
+        with ExitStack() as stack:
+            with self.writing("run.lock"):
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.path / "run.lock"))
             yield
 
     def begin(self, config: Mapping[str, Any]) -> None:

@@ -116,6 +116,15 @@ def test_learners_that_fail_to_save_leave_the_last_state(folder):
     assert [item.name for item in (folder.path / "checkpoints").iterdir()] == ["a"]
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(RunError, match=r"run.lock: cannot be written"),
+        RunFolder(tmp_path / "file" / "run").owned(),
+    ):
+        pass
+
+
 HOLDER = """
 import sys, time
 from asl_env.agents.coevolution.runfolder import RunFolder
