@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from asl_env.corpora.dump import Page, read_pages, read_site
+from asl_env.corpora.errors import CorpusError
 from asl_env.corpora.passages import Passage
 from asl_env.corpora.report import ReadReport
 from asl_env.corpora.wikitext import Prose, link_target, need_parser, plain
@@ -47,7 +51,8 @@ def read_articles(
         path: A ``pages-articles`` XML dump; bzip2 (multistream too), gzip or plain.
         report: Counts broken pages, and tallies redirects and pages of other namespaces.
         workers: Processes that clean wikitext, which takes nearly all of the time. Order and
-            result do not depend on it.
+            result do not depend on it. A script that asks for more than one needs the usual
+            ``if __name__ == "__main__":``.
 
     Raises:
         CorpusError: If the file cannot be opened, is no dump, or mwparserfromhell is missing.
@@ -128,7 +133,10 @@ def _cleaned(
             yield from _clean_batch([numbered], namespaces)
         return
     waiting: deque[Future[list[_Cleaned]]] = deque()
-    pool = ProcessPoolExecutor(workers)
+    # Forking this process would copy its threads' locks (progress bars, torch) in any state.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent)
     try:
         while batch := list(islice(pages, _BATCH)):
             waiting.append(pool.submit(_clean_batch, batch, namespaces))
@@ -137,8 +145,17 @@ def _cleaned(
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise CorpusError(
+            "a process that cleans wikitext died: memory may be short, or the script that started "
+            "it lacks `if __name__ == '__main__':`; use fewer workers or 1"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _clean_batch(pages: Iterable[tuple[int, Page]], namespaces: frozenset[str]) -> list[_Cleaned]:

@@ -74,7 +74,7 @@ PAGES = (
     "  <page>\n    <title>Broken & unescaped</title><ns>0</ns><id>8</id>\n  </page>\n",
     "  <page><ns>0</ns><id>9</id><revision><text>No title</text></revision></page>\n",
     "  <page><title>Entity</title><revision><text>&lol9;</text></revision></page>\n",
-    page("Megabyte", "{{a|[[b|<div>" * 40_000 + "\n\n" + "word " * 1000, 11),
+    page("Hostile", "{{a|[[b|<div>" * 4_000 + "\n\n" + "word " * 1000, 11),
     page("Old form", "#redirect[[abel#Trade]]", 13),
     page("Bela", "'''Bela''' lies on the [[river]] {{snd}} " + "and on and on " * 50, 14),
 )

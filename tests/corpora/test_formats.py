@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl_env.corpora.errors import CorpusError
@@ -161,6 +161,7 @@ PASSAGES = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(PASSAGES)
 def test_what_is_written_as_jsonl_or_wiki18_comes_back(
     tmp_path_factory: pytest.TempPathFactory, passages: list[Passage]

@@ -20,7 +20,7 @@ def test_articles_redirects_and_what_was_left_out(dump: Path) -> None:
     assert articles["Old form"].redirect == "Abel"
     assert articles["Abel"].links == ("City", "Sky Lake", "Bela", "Salt")
     assert articles["Unclosed"].text.endswith("works.")
-    assert articles["Megabyte"].text.endswith("word word")
+    assert articles["Hostile"].text.endswith("word word")
 
 
 def test_more_workers_give_the_same(dump: Path) -> None:
