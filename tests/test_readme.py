@@ -63,7 +63,7 @@ def test_there_are_blocks_of_both_kinds_and_no_other():
     assert len(PYTHON) >= 4 and len(SHELL) >= 5
 
 
-@pytest.mark.parametrize("code", PYTHON, ids=lambda code: code.splitlines()[0])
+@pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
 def test_python_blocks_run(code, folder):
     run([sys.executable, "-c", code], folder)
 
