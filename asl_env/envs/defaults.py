@@ -1,4 +1,4 @@
-"""What the environments play when nothing else is said: MiniWiki's topics and training tasks.
+"""What the environments play when nothing else is said: MiniWiki's topics and training questions.
 
 The held-out evaluation sets are never drawn from.
 """
@@ -16,48 +16,31 @@ if TYPE_CHECKING:
 
     from asl_env.protocols import Agent, Dialect
 
-#: The training tasks are made in blocks when first drawn from, so that the first reset is quick.
-BLOCKS = 32
-BLOCK_SIZE = 64
-
-_SEED = 20_251
-
 
 @cache
-def training_block(number: int) -> tuple[Task, ...]:
-    """Returns one block of training tasks, the same in every process.
+def training_tasks() -> tuple[Task, ...]:
+    """Returns the embedded training tasks, the same in every process."""
+    from asl_env.corpora.miniwiki import trainset
 
-    Args:
-        number: From 0 to ``BLOCKS - 1``; even blocks take one look-up, odd ones two.
-
-    Returns:
-        ``BLOCK_SIZE`` tasks.
-    """
-    import numpy as np
-
-    from asl_env.corpora.miniwiki.questions import training_tasks
-
-    rng = np.random.default_rng([_SEED, number])
-    records = training_tasks(rng, BLOCK_SIZE, hops=1 + number % 2)
     return tuple(
         Task(
-            f"miniwiki-train-{number:02}-{index:02}",
-            record.question,
-            tuple(answer for answer in record.golden_answers if normalize(answer)),
+            row["id"],
+            row["question"],
+            tuple(answer for answer in row["golden_answers"] if normalize(answer)),
             {
                 "source": "miniwiki-train",
-                "hops": record.metadata["hops"],
-                "chain": list(record.metadata["chain"]),
+                "hops": row["metadata"]["hops"],
+                "chain": row["metadata"]["chain"],
             },
         )
-        for index, record in enumerate(records)
+        for row in trainset.load()
     )
 
 
 def draw_task(rng: np.random.Generator) -> Task:
     """Draws a training task."""
-    block = training_block(int(rng.integers(BLOCKS)))
-    return block[int(rng.integers(BLOCK_SIZE))]
+    tasks = training_tasks()
+    return tasks[int(rng.random() * len(tasks))]
 
 
 def draw_request(rng: np.random.Generator) -> Request:
@@ -65,7 +48,7 @@ def draw_request(rng: np.random.Generator) -> Request:
     from asl_env.corpora.miniwiki import world
 
     topics = world.load().topics
-    index = int(rng.integers(len(topics)))
+    index = int(rng.random() * len(topics))
     return Request(f"miniwiki-topic-{index:03}", "seed", topics[index])
 
 
@@ -74,20 +57,32 @@ def draw_claim(rng: np.random.Generator) -> Claim:
 
     A wrong answer comes, where there is one, from a question that asks for the same kind of thing.
     """
-    block = training_block(int(rng.integers(BLOCKS)))
-    task = block[int(rng.integers(BLOCK_SIZE))]
-    if rng.integers(2):
+    task = draw_task(rng)
+    if rng.random() < 0.5:
         return Claim(f"{task.id}-right", task.question, task.answers[0], "correct", task.provenance)
     accepted = {normalize(answer) for answer in task.answers}
-    others = [other for other in block if accepted.isdisjoint(map(normalize, other.answers))]
-    source = [other for other in others if _kind(other) == _kind(task)] or others
-    wrong = source[int(rng.integers(len(source)))].answers[0]
+    alike = [other for other in _alike()[_kind(task)] if accepted.isdisjoint(_normal(other))]
+    source = alike or [o for o in training_tasks() if accepted.isdisjoint(_normal(o))]
+    wrong = source[int(rng.random() * len(source))].answers[0]
     return Claim(f"{task.id}-wrong", task.question, wrong, "wrong", task.provenance)
 
 
 def _kind(task: Task) -> tuple[str, ...]:
     """What is asked for: the last relation, and the words the question opens with."""
     return (task.provenance["chain"][-1], *task.question.split()[:2])
+
+
+@cache
+def _alike() -> dict[tuple[str, ...], list[Task]]:
+    """The training tasks that ask for the same kind of thing."""
+    groups: dict[tuple[str, ...], list[Task]] = {}
+    for task in training_tasks():
+        groups.setdefault(_kind(task), []).append(task)
+    return groups
+
+
+def _normal(task: Task) -> list[str]:
+    return [normalize(answer) for answer in task.answers]
 
 
 def lexical_agent(dialect: str | Dialect) -> Agent:
