@@ -20,12 +20,19 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("tasks", "tasks.count", "d"),
     ("valid", "tasks.oracle.valid", ".2f"),
     ("difficulty", "tasks.difficulty", ".2f"),
-    ("judged own", "tasks.policy.judged", ".3f"),
+    ("own", "tasks.policy.judged", ".3f"),
     ("judged", "policy.judged", ".3f"),
     ("true", "policy.true", ".3f"),
-    ("GRM kappa", "grm.kappa", ".2f"),
-    ("false accept", "grm_on_policy.false_accept", ".2f"),
+    ("kappa", "grm.kappa", ".2f"),
+    ("false+", "grm_on_policy.false_accept", ".2f"),
     ("hacked", "hacks.mean", ".2f"),
+)
+
+
+LEGEND = (
+    "valid, difficulty: of the round's own tasks; own, judged: accuracy by the GRM's verdicts on "
+    "own and on held-out tasks; true: by golden answers and oracle; kappa: the GRM against the "
+    "truth; false+: share of wrong answers it accepts; hacked: of hack probes it accepts"
 )
 
 
@@ -127,9 +134,10 @@ class Progress(LoopCallback):
         assert self._bar is not None
         if not self._titled:
             self._titled = True
+            self._bar.console.print(LEGEND, style="dim")
             self._bar.console.print("  ".join(title for title, _, _ in COLUMNS), style="bold")
         cells = (cell(metrics, path, form).rjust(len(title)) for title, path, form in COLUMNS)
-        self._bar.console.print("  ".join(cells))
+        self._bar.console.print("  ".join(cells), soft_wrap=True)
 
 
 def cell(metrics: Mapping[str, Any], path: str, form: str) -> str:
