@@ -74,14 +74,14 @@ class CandidatePolicy(MaskableActorCriticPolicy):
     ) -> None:
         self._width = width
         self._prior_weight = prior_weight
-        super().__init__(*args, ortho_init=False, **kwargs)
+        super().__init__(*args, **{**kwargs, "ortho_init": False})
 
     def _build_mlp_extractor(self) -> None:
         self.mlp_extractor = CandidateNet(self._width, self._prior_weight)  # type: ignore[assignment]
 
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)
-        self.action_net = nn.Identity()  # type: ignore[assignment]
+        self.action_net = nn.Identity()
         self.optimizer = self.optimizer_class(
             self.parameters(),
             lr=lr_schedule(1),  # type: ignore[call-arg]
