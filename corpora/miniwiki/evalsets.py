@@ -18,24 +18,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asl_env.corpora.errors import CorpusError, did_you_mean
+from asl_env.corpora.miniwiki.oracle import Oracle
 from asl_env.corpora.miniwiki.questions import QuestionRecord, Sampler, split
 
 if TYPE_CHECKING:
     from asl_env.corpora.miniwiki.facts import Facts
     from asl_env.corpora.miniwiki.meanings import Meaning
-    from asl_env.corpora.miniwiki.oracle import Oracle
 
 _BASES = ("miniwiki-1hop", "miniwiki-2hop", "miniwiki-3hop", "miniwiki-compare")
 NAMES: tuple[str, ...] = (*_BASES, *(f"{name}-dev" for name in _BASES))
 
-SIZE = 500
+SIZE = 600
 DEV_SIZE = 200
 
 #: No relation is what is asked for in more than this share of a set.
-LARGEST_SHARE = 0.15
+LARGEST_SHARE = 0.1
 
 _SEED = 20_240
-_TRIES = 400_000
+_TRIES = 100_000
+_TRIES_PER_KIND = 50
 
 
 @cache
@@ -92,7 +93,8 @@ def build(name: str, facts: Facts, oracle: Oracle) -> list[QuestionRecord]:
     base = name.removesuffix("-dev")
     draw = _comparisons(sampler) if base.endswith("compare") else _chains(sampler, int(base[9]))
     rng = np.random.default_rng([_SEED, NAMES.index(name)])
-    return _fill(name, DEV_SIZE if dev else SIZE, sampler, draw, rng)
+    other = Oracle(facts, ["heldout" if dev else "generator"], clozes=not dev)
+    return _fill(name, DEV_SIZE if dev else SIZE, sampler, draw, rng, other)
 
 
 Draw = Callable[[frozenset[str], np.random.Generator], "Meaning | None"]
@@ -113,17 +115,25 @@ def _comparisons(sampler: Sampler) -> Draw:
 
     def draw(full: frozenset[str], rng: np.random.Generator) -> Meaning | None:
         measures = [name for name in sampler.measures() if name not in full]
-        measure = measures[int(rng.integers(len(measures)))]
         make = sampler.contest if rng.random() < 0.5 else sampler.superlative
-        return make(measure, bool(rng.random() < 0.5), rng)
+        deep = bool(rng.random() < 0.5)
+        for _ in range(_TRIES_PER_KIND):
+            meaning = make(measures[int(rng.integers(len(measures)))], deep, rng)
+            if meaning is not None:
+                return meaning
+        return None
 
     return draw
 
 
 def _fill(
-    name: str, size: int, sampler: Sampler, draw: Draw, rng: np.random.Generator
+    name: str, size: int, sampler: Sampler, draw: Draw, rng: np.random.Generator, other: Oracle
 ) -> list[QuestionRecord]:
-    """Draws until the set is full; the same fact or pair is asked for only once."""
+    """Draws until the set is full; the same fact or pair is asked for only once.
+
+    A question that happens to be worded as the other side would word it, which the other oracle
+    notices, is left out.
+    """
     found: dict[tuple[str, ...], QuestionRecord] = {}
     asked: Counter[str] = Counter()
     most = int(size * LARGEST_SHARE)
@@ -133,7 +143,7 @@ def _fill(
         full = frozenset(relation for relation, count in asked.items() if count >= most)
         meaning = draw(full, rng)
         record = sampler.record(meaning, f"{name}-{len(found):04d}", rng) if meaning else None
-        if record is None:
+        if record is None or other.ask(record.question).status != "outside":
             continue
         key = (*record.metadata["entities"], *record.metadata["chain"], record.golden_answers[0])
         if key not in found:

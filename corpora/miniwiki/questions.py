@@ -39,7 +39,7 @@ _CLOSE = 0.02
 _LEAST_MEMBERS = 3
 
 #: A chain steps back along a relation only if objects have no more subjects than this on average.
-_MOST_SUBJECTS = 2.5
+_MOST_SUBJECTS = 2.2
 
 _DEV_SHARE = 20
 
