@@ -11,7 +11,7 @@ from asl_env.episode import Turn
 from asl_env.spaces import Unicode
 
 
-class TranscriptObservation(gym.Wrapper[str, Any, str, Any]):
+class TranscriptObservation(gym.Wrapper[str, Any, str, Any], gym.utils.RecordConstructorArgs):
     """Gives the whole chat as the observation, in place of the newest message.
 
     Each message is a line ``[role]`` and its text; the last observation of an episode includes the
@@ -23,7 +23,8 @@ class TranscriptObservation(gym.Wrapper[str, Any, str, Any]):
     """
 
     def __init__(self, env: gym.Env[str, Any], max_length: int = 1_000_000) -> None:
-        super().__init__(env)
+        gym.utils.RecordConstructorArgs.__init__(self, max_length=max_length)
+        gym.Wrapper.__init__(self, env)
         self.observation_space = Unicode(max_length)
         self._max_length = max_length
 
@@ -43,7 +44,7 @@ class TranscriptObservation(gym.Wrapper[str, Any, str, Any]):
         return render(info["messages"])[-self._max_length :]
 
 
-class StopStrings(gym.ActionWrapper[Any, Any, Any]):
+class StopStrings(gym.ActionWrapper[Any, Any, Any], gym.utils.RecordConstructorArgs):
     """Cuts each turn after the first of the dialect's stop strings, as generation would.
 
     For agents whose sampler cannot stop by itself: what they go on to invent, such as search
@@ -53,6 +54,10 @@ class StopStrings(gym.ActionWrapper[Any, Any, Any]):
     Args:
         env: A single-seat environment.
     """
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        gym.utils.RecordConstructorArgs.__init__(self)
+        gym.ActionWrapper.__init__(self, env)
 
     def action(self, action: Any) -> Any:
         """Returns the turn up to the end of the first stop string in it."""
