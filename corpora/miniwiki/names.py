@@ -61,12 +61,10 @@ class Names:
             for name in entity.names:
                 names.setdefault(canonical(name), set()).add(entity.id)
         self._names = {name: frozenset(ids) for name, ids in names.items()}
-        self._literals: dict[tuple[str, str], set[str]] = {}
+        self._values: dict[str, set[str]] = {}
         for fact in facts.triples:
-            if RELATIONS[fact.relation].literal:
-                for text in (fact.object, show(fact.relation, fact.object)):
-                    key = fact.relation, canonical(text)
-                    self._literals.setdefault(key, set()).add(fact.object)
+            self._values.setdefault(fact.relation, set()).add(fact.object)
+        self._literals: dict[str, dict[str, set[str]]] = {}
         self._facts = facts
         self._types: dict[str, frozenset[str]] = dict.fromkeys(_LITERAL_WORDS, frozenset())
         for type_ in {entity.type for entity in facts.entities.values()}:
@@ -103,10 +101,20 @@ class Names:
         schema = RELATIONS[relation]
         if not schema.literal:
             return frozenset()
-        found = self._literals.get((relation, text))
+        if relation not in self._literals:
+            self._literals[relation] = self._spelled(relation)
+        found = self._literals[relation].get(text)
         if found is None and schema.numeric and number(text) is not None:
             return frozenset((text,))
         return frozenset(found or ())
+
+    def _spelled(self, relation: str) -> dict[str, set[str]]:
+        """The literals of a relation by how they may be written."""
+        found: dict[str, set[str]] = {}
+        for literal in self._values.get(relation, ()):
+            for text in (literal, show(relation, literal)):
+                found.setdefault(canonical(text), set()).add(literal)
+        return found
 
     def kinds(self, word: str) -> frozenset[str] | None:
         """The entity types a noun stands for: none for literals, ``None`` if it is unknown."""
