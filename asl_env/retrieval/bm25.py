@@ -30,6 +30,9 @@ _VOCABULARY, _PARAMETERS = "vocab.index.json", "params.index.json"
 _COMPILED_FROM = 40_000
 _QUERIES_BEFORE_COMPILING = 1_000
 
+#: The compiled scorer keeps the best rows in a sorted list: good for few, slow for very many.
+_COMPILED_K = 500
+
 #: Query words whose columns are remembered.
 _KNOWN_WORDS = 100_000
 
@@ -68,6 +71,9 @@ class BM25Retriever(RankedRetriever):
         self.analyser = analyser
         self.postings = postings
         self._arrays = (postings.indptr, postings.indices, postings.data)
+        for array in self._arrays:
+            # As arrays mapped from a file are; the scorer is compiled for one kind alone.
+            array.flags.writeable = False
         self._compiled = compiled
         self._known: dict[str, int] = {}
         self._served = 0
@@ -153,7 +159,7 @@ class BM25Retriever(RankedRetriever):
         k = min(k, self.postings.size)
         if not columns or k < 1:
             return NOTHING
-        if self._top_rows is not None:
+        if self._top_rows is not None and k <= _COMPILED_K:
             done, rows, scores = self._top_rows(
                 np.array(columns), *self._arrays, self._scratch(), k
             )

@@ -79,6 +79,9 @@ def test_both_scorers_agree_and_leave_no_trace_between_queries() -> None:
     compiled = BM25Retriever.from_passages(passages, compiled=True)
     assert compiled.search(queries, 7) == plain
     assert [compiled.search([query], 7)[0] for query in reversed(queries)] == plain[::-1]
+    [everything] = compiled.search(["w0 w1 w2"], 600)
+    assert everything[:500] == compiled.search(["w0 w1 w2"], 500)[0]
+    assert len(everything) > 500
 
 
 def test_the_scorer_changes_after_many_queries_without_changing_results() -> None:
