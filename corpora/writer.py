@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import zlib
 from array import array
 from collections.abc import Iterable
@@ -18,6 +16,8 @@ import numpy as np
 
 from asl_env.corpora.errors import CorpusError
 from asl_env.corpora.passages import Passage
+from asl_env.corpora.scratch import Scratch
+from asl_env.corpora.scratch import move_into_place as move_into_place
 from asl_env.corpora.store import (
     ATTRIBUTION,
     FORMAT,
@@ -110,10 +110,8 @@ class StoreWriter:
             if not target.is_dir() or any(target.iterdir()):
                 raise CorpusError(f"{target}: exists and is no passage store; choose another path")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self.temporary = Path(
-                tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent)
-            )
+            self._scratch = Scratch(target)
+            self.temporary = self._scratch.path
             self._data = HashingFile(self.temporary / "passages.bin")
         except OSError as error:
             raise CorpusError(f"{target}: cannot be written: {error.strerror}") from error
@@ -165,7 +163,7 @@ class StoreWriter:
             ) from failed
         finally:
             self._data.abandon()
-            shutil.rmtree(self.temporary, ignore_errors=True)
+            self._scratch.close()
 
     def _flush(self) -> None:
         block = b"".join(self._pending)
@@ -200,11 +198,7 @@ class StoreWriter:
         }
         text = json.dumps(manifest, indent=1, ensure_ascii=False)
         (self.temporary / MANIFEST).write_text(text, encoding="utf-8")
-        # mkdtemp makes private folders; a store may be shared as far as the umask allows.
-        mask = os.umask(0)
-        os.umask(mask)
-        self.temporary.chmod(0o777 & ~mask)
-        move_into_place(self.temporary, self.folder)
+        self._scratch.keep()
 
     def _write_array(self, name: str, values: Any, dtype: str) -> dict[str, Any]:
         file = HashingFile(self.temporary / name)
@@ -255,17 +249,6 @@ def file_facts(path: Path) -> dict[str, Any]:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
-
-
-def move_into_place(made: Path, target: Path) -> None:
-    """Moves a finished folder to its place; what was there before is removed afterwards."""
-    if not target.exists():
-        made.replace(target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
-    target.replace(aside / "old")
-    made.replace(target)
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_store(
