@@ -103,6 +103,27 @@ def test_clozes_in_every_form(oracle: Oracle, question: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ("Tem has how many inhabitants?", {"500,000"}),
+        ("Tem has a population of what number?", {"500,000"}),
+        ("Wuttium was discovered when?", {"50 BC"}),
+        ("Wuttium was discovered in which year?", {"50 BC"}),
+        ("Wuttium was discovered by whom?", {"Ann Dee", "Bo Dee"}),
+        ("Who discovered wuttium", {"Ann Dee", "Bo Dee"}),
+        ("Ann Dee discovered what?", {"wuttium"}),
+        ("Ann Dee discovered which chemical element?", {"wuttium"}),
+        ("Quill is located where?", {"Bosk and Vale"}),
+        ("What is the capital of Oria", {"Tem"}),
+    ],
+)
+def test_question_words_in_place_of_the_blank(
+    oracle: Oracle, question: str, answers: set[str]
+) -> None:
+    assert oracle.ask(question).answers == answers
+
+
+@pytest.mark.parametrize(
     "question",
     [
         'Fill in the blank: "X has a population of ____.", where X is the answer to: '
