@@ -115,12 +115,8 @@ def measure_asl(dialect: str, seconds: float) -> dict[str, Any]:
     return {"version": asl_env.__version__, **found}
 
 
-def measure_skyrl(stub: str, seconds: float) -> dict[str, Any]:
-    """Measures skyrl-gym's search environment without its tool, or without its request."""
-    from importlib.metadata import version
-
-    from omegaconf import OmegaConf
-    from skyrl_gym.envs.search.env import SearchEnv
+def take_out(stub: str) -> None:
+    """Replaces skyrl-gym's search tool, or only the request it sends, by constants."""
     from skyrl_gym.tools import SearchToolGroup
     from skyrl_gym.tools import search as module
 
@@ -133,6 +129,16 @@ def measure_skyrl(stub: str, seconds: float) -> dict[str, Any]:
     else:
         reply = {"result": [[{"document": {"contents": text}} for text in texts]]}
         module.call_search_api = lambda *given, **named: (reply, None)
+
+
+def measure_skyrl(stub: str, seconds: float) -> dict[str, Any]:
+    """Measures skyrl-gym's search environment without its tool, or without its request."""
+    from importlib.metadata import version
+
+    from omegaconf import OmegaConf
+    from skyrl_gym.envs.search.env import SearchEnv
+
+    take_out(stub)
     config = OmegaConf.create(
         {
             "search_url": "http://127.0.0.1:1/retrieve",

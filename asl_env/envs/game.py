@@ -92,25 +92,14 @@ class Game:
         self._format_reward = format_reward
         self._tool = make_tool(tool)
         self._dialect = make_dialect(dialect)
+        numbers = (solves, verifications, threshold, format_reward)
         self._generator = GeneratorReward(
-            _Seated(),
-            _Seated(),
-            self._tool,
-            self._dialect,
-            reward,
-            solves,
-            verifications,
-            threshold,
-            format_reward,
+            _Seated(), _Seated(), self._tool, self._dialect, reward, *numbers
         )
         self._grm = AgreementReward(format_reward=format_reward)
+        source = draw_request if assignments is None else assignments
         self._seat = Seat(
-            Role.GENERATOR,
-            draw_request if assignments is None else assignments,
-            self._tool,
-            self._dialect,
-            self._generator,
-            max_turns,
+            Role.GENERATOR, source, self._tool, self._dialect, self._generator, max_turns
         )
 
     def reset(self, rng: np.random.Generator, given: Any = None) -> None:

@@ -34,32 +34,17 @@ def generate_seat(
     from asl_env.rewards.proposing import GeneratorReward
 
     tool = make_tool(tool)
-    name = "asl" if reward is None else reward
     model: RewardModel
-    if isinstance(name, str) and name in GENERATOR_REWARDS:
-        model = GeneratorReward(
-            lexical_agent(dialect) if solver is None else solver,
-            lexical_agent(dialect) if judge is None else judge,
-            tool,
-            dialect,
-            name,
-            solves,
-            verifications,
-            threshold,
-            format_reward,
-            max_turns=max_turns,
-        )
-    else:
+    name = "asl" if reward is None else reward
+    if not isinstance(name, str) or name not in GENERATOR_REWARDS:
         model = named_reward(name, format_reward)
-    return Seat(
-        Role.GENERATOR,
-        draw_request if assignments is None else assignments,
-        tool,
-        dialect,
-        model,
-        max_turns,
-        on_episode,
-    )
+    else:
+        solver = lexical_agent(dialect) if solver is None else solver
+        judge = lexical_agent(dialect) if judge is None else judge
+        numbers = (solves, verifications, threshold, format_reward)
+        model = GeneratorReward(solver, judge, tool, dialect, name, *numbers, max_turns=max_turns)
+    source = draw_request if assignments is None else assignments
+    return Seat(Role.GENERATOR, source, tool, dialect, model, max_turns, on_episode)
 
 
 class ASLGenerateEnv(SeatEnv):
