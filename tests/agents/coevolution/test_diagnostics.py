@@ -32,7 +32,8 @@ def measure(*, policy, grm, tasks=(), rates=None):
     for role, way in ((Role.POLICY, policy), (Role.GRM, grm)):
         ways = tiny.CHOICES[role]
         learner.weights[role] = np.array([50.0 if w == way else -50.0 for w in ways])
-    recipe, world, team = tiny.make_recipe(), tiny.make_world(), Team(learner)
+    recipe = tiny.make_recipe("diagnostics.tasks_per_set=12", "diagnostics.claims=12")
+    world, team = tiny.make_world(), Team(learner)
     state = RunState(tasks=list(tasks), solve_rates=rates or {})
     return Diagnostics(Stage(recipe, 0, world, team, learner)).measure(state)
 

@@ -77,8 +77,8 @@ def make_recipe(*overrides):
         "verify.steps=64", "verify.chunk_steps=32", "verify.num_envs=8", "verify.plateau=null",
         "solve.steps=96", "solve.chunk_steps=48", "solve.num_envs=8", "solve.plateau=null",
         "solve.min_tasks=12", "requests.minimum=8",
-        "diagnostics.tasks_per_set=12", "diagnostics.claims=12", "diagnostics.votes=2",
-        "diagnostics.probes=2", "log.trajectories=1",
+        "diagnostics.tasks_per_set=4", "diagnostics.claims=4", "diagnostics.votes=2",
+        "diagnostics.probes=1", "log.trajectories=1",
     ]  # fmt: skip
     return load_recipe("asl", [*small, *overrides])
 
