@@ -68,7 +68,7 @@ def chains(draw: st.DrawFn) -> Meaning:
     return questions.follow(start, *path)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(chains(), st.integers(0, 2**32))
 def test_a_phrased_chain_gives_back_exactly_its_ends(meaning: Meaning, seed: int) -> None:
     question = both_banks().question(meaning, np.random.default_rng(seed))
@@ -149,7 +149,7 @@ def test_every_sentence_of_the_articles_can_be_asked_as_a_cloze() -> None:
     """With the object blanked, in its article, the stated object is among the answers."""
     facts = WIKI.facts
     asked = 0
-    for article in WIKI.articles[::40]:
+    for article in WIKI.articles[::100]:
         for sentence in article.sentences:
             fact = sentence.fact
             if fact is None:
@@ -162,7 +162,7 @@ def test_every_sentence_of_the_articles_can_be_asked_as_a_cloze() -> None:
             reply = WIKI.oracle.ask(question)
             assert fact.object in reply.ids, (question, fact)
             asked += 1
-    assert asked > 500
+    assert asked > 200
 
 
 HOSTILE = (
@@ -202,7 +202,7 @@ PIECES = (
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=1000)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=30).map("".join))
 def test_no_string_raises(text: str) -> None:
     reply = WIKI.oracle.ask(text)
