@@ -107,8 +107,12 @@ class Seat:
             AslError: If the reward model breaks its contract.
         """
         episodes = [conversation.trajectory() for conversation in conversations]
-        failed = any(episode.invalid is not None for episode in episodes)
-        parts = self._score_valid(episodes) if failed else self._score(episodes)
+        for episode in episodes:
+            if episode.invalid is not None:
+                parts = self._score_valid(episodes)
+                break
+        else:
+            parts = self._score(episodes)
         if self._on_episode is not None:
             for episode, part in zip(episodes, parts, strict=True):
                 self._on_episode(episode, part)
