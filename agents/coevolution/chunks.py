@@ -113,12 +113,7 @@ def run_chunk(
 ) -> tuple[dict[str, Any], str | None]:
     """Plays one chunk; the seat learns if its agent can and the recipe lets it.
 
-    Args:
-        phase: The phase; it has something to play.
-        stage: What the phases share.
-        state: Written to.
-        journal: Gets trajectories.
-        on_update: Told about every update.
+    The phase has something to play; the state is written to, the journal gets trajectories.
 
     Returns:
         Metrics of the chunk (those of the learner under ``learner``), and why the phase has to

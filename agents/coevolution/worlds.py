@@ -40,14 +40,9 @@ def open_world(
     Raises:
         AslError: If the corpus, index or a task file cannot be opened.
     """
-    from asl_env.corpora.store import is_store
-    from asl_env.retrieval.manifest import PASSAGES
     from asl_env.tool import SearchTool
 
-    if not isinstance(corpus, Corpus) and is_store(Path(corpus).expanduser() / PASSAGES):
-        # An index folder holds its passages.
-        index, corpus = index or Path(corpus).expanduser(), Path(corpus).expanduser() / PASSAGES
-    found = open_corpus(corpus)
+    found, index = _open(corpus, index)
     retriever = _retriever(found, index)
     names = list(held_out)
     if not names and found.name == "miniwiki":
@@ -61,6 +56,20 @@ def open_world(
         oracle=found.oracle,
         digest=found.digest,
     )
+
+
+def _open(
+    corpus: str | Path | Corpus, index: str | Path | None
+) -> tuple[Corpus, str | Path | None]:
+    """Opens a corpus; an index folder holds its passages."""
+    from asl_env.corpora.store import is_store
+    from asl_env.retrieval.manifest import PASSAGES
+
+    if not isinstance(corpus, Corpus):
+        folder = Path(corpus).expanduser()
+        if is_store(folder / PASSAGES):
+            return open_corpus(folder / PASSAGES), index or folder
+    return open_corpus(corpus), index
 
 
 def _retriever(corpus: Corpus, index: str | Path | None) -> Retriever:
