@@ -93,7 +93,7 @@ def passages(facts: Facts | None = None, seed: int = SEED) -> list[Passage]:
     Returns:
         Passages of 40 to 110 words, in the order of the articles.
     """
-    found = []
+    found: list[Passage] = []
     for article in articles(facts, seed):
         for group in article.passages:
             text = " ".join([sentence.text for sentence in group])
@@ -120,30 +120,32 @@ class _Writer:
         rng = random.Random(zlib.crc32(entity.id.encode()) ^ self.seed)
         own = list(self.facts.about(entity.id))
         lead, rest = _lead(own, self.order)
-        rng.shuffle(rest)
+        rest.sort(key=lambda _: rng.random())
         named = _sample(self.facts.naming(entity.id), _MOST_NAMING, rng)
         related = self._related(entity, own or named, rng)
-        plan = [*lead, *rest]
         story = _Story(self.facts, entity, rng)
-        for fact in plan:
-            story.tell(fact)
-        for fact in named:
-            story.tell(fact)
-        for fact in related:
+        for fact in (*lead, *rest, *named, *related):
             story.tell(fact)
         return Article(entity.title, entity.id, story.finish())
 
     def _related(self, entity: Entity, near: Sequence[Fact], rng: random.Random) -> list[Fact]:
-        """True facts about neighbours: what a search also finds and a reader must ignore."""
-        found: list[Fact] = []
-        for fact in near:
+        """True facts about neighbours and peers: what a search also finds and a reader ignores."""
+        found: dict[Fact, None] = {}
+        for fact in [*near] * (1 if len(near) > 3 else 3):
             other = fact.object if fact.subject == entity.id else fact.subject
             if other in self.facts.entities:
-                about = [f for f in self.facts.about(other) if f.object != entity.id]
-                if about:
-                    found.append(about[int(rng.random() * len(about))])
-        found = list(dict.fromkeys(found))
-        return _sample(found, _MOST_RELATED, rng)
+                self._pick(other, entity.id, rng, found)
+                if fact.subject == entity.id:
+                    peers = self.facts.subjects(fact.relation, fact.object)
+                    self._pick(peers[int(rng.random() * len(peers))], entity.id, rng, found)
+        return _sample(list(found), _MOST_RELATED, rng)
+
+    def _pick(self, other: str, own: str, rng: random.Random, found: dict[Fact, None]) -> None:
+        about = self.facts.about(other)
+        if about and other != own:
+            fact = about[int(rng.random() * len(about))]
+            if fact.object != own:
+                found[fact] = None
 
     def disambiguation(self, name: str, entities: tuple[Entity, ...]) -> Article:
         rng = random.Random(zlib.crc32(name.encode()) ^ self.seed)
@@ -162,7 +164,7 @@ class _Story:
     def __init__(self, facts: Facts, entity: Entity | None, rng: random.Random) -> None:
         self.facts = facts
         self.entity = entity
-        self.rng = rng
+        self.random = rng.random
         self.descriptions = facts.descriptions(entity.id) if entity else ()
         self.groups: list[list[Sentence]] = [[]]
         self.words = 0
@@ -171,19 +173,18 @@ class _Story:
         self.used: set[str] = set()
         kind = fillers().get(entity.type, ()) if entity else ()
         self.fillers = [*kind, *fillers()["any"]]
-        rng.shuffle(self.fillers)
 
     def _goal(self) -> int:
-        return 58 + int(self.rng.random() * 34)
+        return 58 + int(self.random() * 34)
 
     def tell(self, fact: Fact, by_title: bool = False) -> None:
         """Adds the sentence for a fact, and now and then a decorative one before it."""
-        if self.entity and self.rng.random() < 0.08 and self.groups[-1]:
+        if self.entity and self.random() < 0.05 and self.groups[-1]:
             self._decorate()
         if self.words >= self.goal:
             self._close()
         templates = PHRASINGS[fact.relation]
-        template = templates[int(self.rng.random() * len(templates))]
+        template = templates[int(self.random() * len(templates))]
         subject = self._mention(fact, template, by_title)
         self.add(render(template, subject, self.facts.phrase(fact)), fact)
         self.in_focus = self.entity is not None and fact.subject == self.entity.id
@@ -193,12 +194,12 @@ class _Story:
         if by_title:
             return entity.title
         own = self.entity is not None and fact.subject == self.entity.id
-        if own and self.in_focus and self.groups[-1] and self.rng.random() < 0.6:
-            choices = self.descriptions if takes_pronoun(template) else self.descriptions[1:]
-            if self.entity is not None and self.entity.type == "person":
-                choices = self.descriptions
+        if own and self.in_focus and self.random() < 0.6 and not template.endswith("{s}."):
+            choices = self.descriptions
+            if choices and choices[0] == "it" and not takes_pronoun(template):
+                choices = choices[1:]
             if choices:
-                return choices[int(self.rng.random() * len(choices))]
+                return choices[int(self.random() * len(choices))]
         return entity.phrase
 
     def add(self, text: str, fact: Fact | None) -> None:
@@ -218,7 +219,8 @@ class _Story:
     def _decorate(self) -> None:
         if self.fillers:
             phrase = self.entity.phrase if self.entity else ""
-            text = self.fillers.pop().replace("{s}", phrase)
+            place = int(self.random() * len(self.fillers))
+            text = self.fillers.pop(place).replace("{s}", phrase)
             words = text.count(" ") + 1
             if self.words + words <= LONGEST:
                 self.groups[-1].append(Sentence(text, None))
@@ -248,7 +250,5 @@ def _lead(own: list[Fact], order: dict[str, int]) -> tuple[list[Fact], list[Fact
 def _sample(facts: Sequence[Fact], most: int, rng: random.Random) -> list[Fact]:
     """At most so many facts, drawn without repetition and in random order."""
     if len(facts) <= most:
-        chosen = list(facts)
-        rng.shuffle(chosen)
-        return chosen
+        return sorted(facts, key=lambda _: rng.random())
     return rng.sample(facts, most)

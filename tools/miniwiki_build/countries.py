@@ -20,11 +20,12 @@ REGIONS = {"North America": "Americas", "South America": "Americas"}
 # Currency words that are common nouns; the rest of a currency's name is a proper noun.
 COMMON = frozenset(
     "afghani ariary baht balboa birr boliviano cedi colon dalasi denar dinar dirham dobra dollar "
-    "dong dram escudo euro florin forint franc gourde guarani guilder hryvnia kina kip koruna krona "
-    "krone kwacha kwanza kyat lari lek lempira leone leu lev lilangeni lira loti manat mark metical "
+    "dong dram escudo euro florin forint franc gourde guarani guilder hryvnia kina kip koruna "
+    "krona krone kwacha kwanza kyat lari lek lempira leone leu lev lilangeni lira loti manat mark "
+    "metical "
     "naira nakfa ngultrum ouguiya pa'anga pataca peso pound pula quetzal rand real renminbi rial "
-    "riel ringgit riyal ruble rufiyaa rupee rupiah sheqel shilling sol som somoni sterling sum tala "
-    "taka tenge tugrik vatu won yen yuan zloty new".split()
+    "riel ringgit riyal ruble rufiyaa rupee rupiah sheqel shilling sol som somoni sterling sum "
+    "tala taka tenge tugrik vatu won yen yuan zloty new".split()
 )
 LANGUAGES = {"el": "Greek", "ht": "Haitian Creole", "nn": "", "ms": "Malay", "sw": "Swahili"}
 RULERS = {

@@ -22,7 +22,7 @@ def add_films(table: Table, sources: Sources, people: People) -> None:
             or title.endswith((".", "?", "!"))
         ):
             continue
-        if title.isdigit():
+        if len(slug(title)) < 3 or title.isdigit():
             continue
         key = table.entity("film", f"{title} {year}", title, (), "", ("film", f"{year} film"))
         table.fact(key, "film_year", year)

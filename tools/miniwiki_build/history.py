@@ -55,7 +55,9 @@ def add_battles(table: Table, things: list[Synset]) -> None:
         if len(years) != 1 and not war:
             continue
         year = "".join(next(iter(years))) if len(years) == 1 else ""
-        key = table.entity("battle", synset.id, name, synset.lemmas, "the", ("battle", year))
+        others = [x for x in synset.lemmas if re.match(r"^(?:[Bb]attle|[Ss]iege) of ", x)]
+        others = [other[0].upper() + other[1:] for other in others]
+        key = table.entity("battle", synset.id, name, others, "the", ("battle", year))
         if year:
             table.fact(key, "battle_year", f"-{year[:-3]}" if year.endswith(" BC") else year)
         if war:

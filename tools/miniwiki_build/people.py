@@ -39,8 +39,8 @@ IMAGINED = frozenset(
     "patriarch prophet".split()
 )
 PASSED_OVER = frozenset(
-    "savage highjacker terrorist Nazi criminal murderer assassin wife Lesbian man friend mistress dead liar "
-    "Jew Jewess woman headman".split()
+    "savage highjacker terrorist Nazi criminal murderer assassin wife Lesbian man friend mistress "
+    "dead liar Jew Jewess woman headman".split()
 )
 TITLES = frozenset(
     {
@@ -60,9 +60,9 @@ TITLES = frozenset(
     }
 )
 DEEDS = (
-    "discovered invented founded designed introduced formulated developed composed painted explored "
-    "proposed built wrote devised created established patented pioneered isolated synthesized "
-    "originated proved conquered commanded translated"
+    "discovered invented founded designed introduced formulated developed composed painted "
+    "explored proposed built wrote devised created established patented pioneered isolated "
+    "synthesized originated proved conquered commanded translated"
 ).split()
 _LIFE = re.compile(r"\((\d{3,4})-(\d{3,4})( BC)?\)\s*$")
 _BORN = re.compile(r"\(born (?:in )?(1[6-9]\d\d)\)\s*$")

@@ -88,8 +88,8 @@ def add_mountains(
                     table.fact(key, "mountain_range", range_)
                     break
     _highest_points(table, gazetteer, atlas, peaks, feet)
-    for key, height in feet.items():
-        table.fact(key, "mountain_height", height)
+    for key, metres in feet.items():
+        table.fact(key, "mountain_height", metres)
 
 
 def _ranges(table: Table, things: list[Synset]) -> dict[str, Key]:
@@ -157,9 +157,8 @@ def add_universities(table: Table, things: list[Synset], cities: Cities) -> None
         if "university" in synset.classes:
             name = synset.lemmas[0]
             article = "the" if name.startswith("University") else ""
-            key = table.entity(
-                "university", synset.id, name, synset.lemmas, article, ("university",)
-            )
+            others = [x for x in synset.lemmas if "Univ" in x or "Inst" in x or x.isupper()]
+            key = table.entity("university", synset.id, name, others, article, ("university",))
             found = re.search(r"in ([A-Z][\w ]+?)(?:, ([A-Z][\w ]+))?(?:;|$)", synset.gloss)
             if not found:
                 continue

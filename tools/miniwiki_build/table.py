@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import re
+import struct
 import unicodedata
+import zlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +53,7 @@ def slug(text: str) -> str:
 
 def clean(text: str) -> str:
     """One line of NFC text with single blanks and straight apostrophes."""
-    text = unicodedata.normalize("NFC", text).replace("’", "'").replace("‘", "'")
+    text = unicodedata.normalize("NFC", text).replace("’", "'").replace("‘", "'").replace("–", "-")
     text = _MACRON.sub(lambda found: ascii_fold(found[0]), text)
     return re.sub(r"\s+", " ", text).strip()
 
@@ -104,8 +106,16 @@ class Table:
             if fact[1] in functional and values[fact[0], fact[1]] > 1:
                 self.facts.discard(fact)
                 self.disputed[fact[1]] += 1
+        self._plain_places()
         used = {s for s, _, _ in self.facts} | {o for _, _, o in self.facts if isinstance(o, tuple)}
         self.rows = {key: row for key, row in self.rows.items() if key in used}
+
+    def _plain_places(self) -> None:
+        """Takes the names of countries, states and cities from the aliases of other places."""
+        names = {r.name for r in self.rows.values() if r.type in ("country", "state", "city")}
+        for row in self.rows.values():
+            if row.type in ("river", "mountain", "sea", "lake", "airport", "anthem", "range"):
+                row.aliases = [alias for alias in row.aliases if alias not in names]
 
     def titles(self) -> dict[Key, str]:
         """A title for every entity, unique ignoring case; namesakes get a bracket."""
@@ -164,6 +174,14 @@ def _ids(titles: dict[Key, str], rows: dict[Key, Row]) -> dict[Key, str]:
     return ids
 
 
-def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
+def _write(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
     text = "".join("\t".join(row) + "\n" for row in sorted(rows))
-    path.write_bytes(gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0))
+    path.write_bytes(gzipped(text.encode("utf-8")))
+
+
+def gzipped(data: bytes) -> bytes:
+    """A gzip file without name, time or system, so that the same data gives the same bytes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = packer.compress(data) + packer.flush()
+    tail = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+    return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff" + body + tail

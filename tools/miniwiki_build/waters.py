@@ -16,18 +16,22 @@ CITIES = frozenset(
 )
 GREAT_LAKES = frozenset({"Superior", "Huron", "Michigan", "Erie", "Ontario"})
 _INTO = re.compile(
-    r"(?:flows?|flowing|empties|empty|emptying|runs?|running|discharges)\b[^;]*?\b(?:into|to) (?:the )?"
+    r"(?:flows?|flowing|empties|empty|emptying|runs?|running|discharges)\b"
+    r"[^;]*?\b(?:into|to) (?:the )?"
     r"((?:[A-Z][\w'-]+|of|the)(?: (?:[A-Z][\w'-]+|of))*)"
 )
 _JOINS = re.compile(r"(?:tributary of|joins?|joining) (?:the )?([A-Z][\w'-]+(?: [A-Z][\w'-]+)*)")
 _ON = re.compile(
-    r"\b(?:on|along)(?: both sides of| the banks of)? the ((?:River )?[A-Z][\w'-]+(?: (?:[A-Z][\w'-]+|of|river))*)"
+    r"\b(?:on|along)(?: both sides of| the banks of)? the "
+    r"((?:River )?[A-Z][\w'-]+(?: (?:[A-Z][\w'-]+|of|river))*)"
 )
 _BOOK = re.compile(
-    r"^(.+?)(?: river)?(?: (source|mouth|source and mouth))?(?: \[s\])?(?: \((shared with .+)\))? - ([\d,]+) km$"
+    r"^(.+?)(?: river)?(?: (source|mouth|source and mouth))?(?: \[s\])?"
+    r"(?: \((shared with .+)\))? - ([\d,]+) km$"
 )
 _LAKE = re.compile(
-    r"^(.+?)(?: \((?:endorheic lake |ephemeral |lagoon )?(shared with [^)]+)\))?(?: \([^)]*\))? - ([\d,]+) sq km$"
+    r"^(.+?)(?: \((?:endorheic lake |ephemeral |lagoon )?(shared with [^)]+)\))?"
+    r"(?: \([^)]*\))? - ([\d,]+) sq km$"
 )
 
 

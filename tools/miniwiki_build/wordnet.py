@@ -34,6 +34,11 @@ class Synset:
     def name(self) -> str:
         """The fullest usual name: "Marie Curie" rather than "Curie"."""
         first = self.lemmas[0]
+        if self.lexicon == "18" and first[0].islower():
+            return next((lemma for lemma in self.lemmas if lemma[0].isupper()), first)
+        for lemma in self.lemmas[1:]:
+            if " " in first and lemma.endswith(f" {first}") and lemma[0].isupper():
+                return lemma
         if " " not in first:
             for lemma in self.lemmas[1:]:
                 if " " in lemma and first in lemma.split() and lemma[0].isupper():
