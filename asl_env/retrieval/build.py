@@ -115,7 +115,7 @@ def build_index(
     Everything is written to a temporary folder beside the target, which is moved into place
     when it is complete: an interrupted build leaves what was there before, or nothing.
 
-    Memory: BM25 needs its vocabulary, four bytes per passage and about 150 MB; faiss keeps its
+    Memory: BM25 needs its vocabulary, four bytes per passage and about 300 MB; faiss keeps its
     index in memory while it is built (flat and HNSW: 4 bytes per dimension and passage, HNSW
     280 more per passage; IVF-PQ: a sixteenth of that).
 

@@ -27,7 +27,7 @@ from asl_env.retrieval.analyser import Analyser
 
 K1, B, EPSILON = 1.5, 0.75, 0.25
 
-#: Tokens gathered before they are sorted into a run; about 130 MB while sorting.
+#: Tokens gathered before they are sorted into a run; about 250 MB while sorting.
 _TOKENS_PER_RUN = 4_000_000
 
 #: Makes the array that the result is written to: (name, length, dtype) -> array.
@@ -68,7 +68,7 @@ def in_memory(name: str, length: int, dtype: str) -> NDArray[Any]:
 class PostingsBuilder:
     """Collects texts one at a time, then computes their postings.
 
-    Memory: the vocabulary, four bytes per passage, and about 130 MB; the runs go to
+    Memory: the vocabulary, four bytes per passage, and about 250 MB; the runs go to
     ``workspace`` if there is one (12 bytes per posting), otherwise they stay in memory.
 
     Args:
