@@ -214,3 +214,14 @@ def test_a_file_of_passages_is_searched_as_it_is(tmp_path, monkeypatch, capsys):
     type_in(monkeypatch, "search rainy city", "answer Bergen")
     code, out, _ = asl("play", "--corpus", tmp_path / "p.jsonl", capsys=capsys)
     assert code == 0 and "[1] Bergen" in out
+
+
+def test_two_evaluations_do_not_share_a_folder(tmp_path, capsys):
+    from asl_env.agents.coevolution.lock import locked
+
+    with locked(tmp_path / ".lock"):
+        arguments = ["eval", "--agent", "random", "--limit", 2, "--out", tmp_path]
+        code, _, err = asl(*arguments, capsys=capsys)
+    assert code == 2
+    assert "another run is writing here" in err
+    assert not (tmp_path / "rows.jsonl").exists()

@@ -1,6 +1,10 @@
 """Evaluation scores answers, leaves failures out, and goes on exactly where it was killed."""
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +204,36 @@ def test_two_runs_are_compared_question_by_question():
     assert set(differences) == {"em", "cover-em", "f1"}
     assert differences["em"].n == 8
     assert differences["em"].mean == pytest.approx(5 / 8)
+
+
+def test_an_agent_that_hangs_is_left_behind():
+    class Hanging(Knower):
+        def act(self, chats, *, greedy=False):
+            time.sleep(0.5)
+            return []
+
+    with pytest.raises(AgentError, match=r"Hanging\.act gave no turns within 0\.05 s"):
+        evaluate(Hanging(), TASKS, tool=EmptyTool(), timeout=0.05)
+
+
+def test_a_full_disk_keeps_what_was_done(tmp_path):
+    """A process that may write files of 9 kB at most stands in for a disk that fills up."""
+    code = (
+        "import resource, signal, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_runner import EmptyTool, Knower, TASKS, evaluate\n"
+        "from asl_env.errors import RunError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))\n"
+        f"arguments = dict(batch_size=2, folder={str(tmp_path)!r})\n"
+        "try: evaluate(Knower(), TASKS, tool=EmptyTool(), **arguments)\n"
+        "except RunError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "rows.jsonl: cannot be written: File too large; make room and run" in done.stdout
+    kept = (tmp_path / "rows.jsonl").read_bytes()
+    assert kept.endswith(b"\n") and kept.count(b"\n") in range(2, 10, 2)
+    knower = Knower()
+    resumed = evaluate(knower, TASKS, tool=EmptyTool(), batch_size=2, folder=tmp_path)
+    assert knower.calls == (10 - kept.count(b"\n")) / 2
+    assert resumed.rows == evaluate(Knower(), TASKS, tool=EmptyTool()).rows
