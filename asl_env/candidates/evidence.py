@@ -173,3 +173,13 @@ def gather_spans(question: Question, lines: Sequence[Line]) -> list[Found]:
                 else:
                     old.count = count
     return sorted(best.values(), key=lambda found: -found.score)
+
+
+def number_of(key: str, lines: Sequence[Line]) -> float | None:
+    """The number in the best line about an entity, or ``None``."""
+    for line in lines:
+        if key in line.reading.title_key:
+            for span in line.sentence.spans:
+                if span.kind in ("number", "year"):
+                    return float(span.text.replace(",", ""))
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from asl_env.candidates.evidence import Search
@@ -11,6 +12,9 @@ from asl_env.candidates.phrase import (
     bridged_question,
     cloze,
     cloze_question,
+    compare_question,
+    measures,
+    resolve,
     subject_name,
     wh_question,
 )
@@ -26,7 +30,8 @@ from asl_env.text import normalize
 #: The generator searches at most this often before it must write its question.
 MAX_SEARCHES = 2
 _MAX_QUERIES = 7
-_MAX_BRIDGED = 14
+_MAX_BRIDGED = 12
+_MAX_COMPARED = 8
 #: Feature columns, in order.
 COLUMNS = (
     "prior",
@@ -65,6 +70,8 @@ COLUMNS = (
     "list_like",
     "title_read",
     "source_bridged",
+    "ask_compare",
+    "spread",
 )
 
 
@@ -109,6 +116,7 @@ def generator_menu(source: Source, searches: Sequence[Search]) -> Menu:
     if len(searches) < MAX_SEARCHES:
         _add_searches(rows, source, searches, places, state)
     _add_bridged(rows, places, state)
+    _add_comparisons(rows, places, state)
     _add_questions(rows, source, places, state)
     if not len(rows):
         rows.add(Candidate("final", "unknown", "What is unknown?"), ask_wh=1.0)
@@ -163,7 +171,7 @@ def _add_questions(
     ranked: list[tuple[float, Candidate, dict[str, float]]] = []
     for place in places:
         for span in place.sentence.spans:
-            if _in_parentheses(place.sentence.text, span):
+            if not _askable(place, span):
                 continue
             values = _values(place, span, topic)
             score = _prior(values)
@@ -182,10 +190,51 @@ def _add_questions(
         rows.add(candidate, prior=score, **values, **state)
 
 
+def _askable(place: _Place, span: Span) -> bool:
+    """Whether a question after a span is likely to have one answer.
+
+    The sentence must be about the article's subject, which must come before the answer (numbers
+    may come first); a lower-case word must end the sentence.
+    """
+    text, start = resolve(place.sentence.text, place.reading.title, span.start)
+    at = text.find(subject_name(place.reading.title))
+    if at < 0 or span.key in place.reading.title_key or span.inner:
+        return False
+    if at > start and span.kind not in ("number", "year"):
+        return False
+    if span.kind == "word" and len(text) - start - len(span.text) > 1:
+        return False
+    return not _in_parentheses(place.sentence.text, span)
+
+
 def _in_parentheses(sentence: str, span: Span) -> bool:
     """Whether a span is (part of) a disambiguating parenthesis: "Cartagena (Colombia)"."""
     before = sentence[: span.start]
     return before.count("(") > before.count(")")
+
+
+def _add_comparisons(rows: MenuRows, places: Sequence[_Place], state: dict[str, float]) -> None:
+    """Compares two articles by a number that both state in the same words."""
+    stated: dict[str, list[tuple[str, float, _Place]]] = {}
+    for place in places:
+        for measure, value in measures(place.sentence.text, place.reading.title):
+            stated.setdefault(measure, []).append((subject_name(place.reading.title), value, place))
+    added = 0
+    for measure, entries in stated.items():
+        for (a, x, place), (b, y, _) in combinations(entries, 2):
+            if a == b or x == y or added == _MAX_COMPARED:
+                continue
+            for more in (True, False):
+                answer = a if (x > y) == more else b
+                rows.add(
+                    Candidate("final", answer, compare_question(measure, more, a, b)),
+                    prior=1.0,
+                    ask_compare=1.0,
+                    spread=min(abs(x - y) / max(abs(x), abs(y)), 1.0),
+                    rank=place.rank / 3,
+                    **state,
+                )
+            added += 1
 
 
 def _values(place: _Place, span: Span, topic: frozenset[str]) -> dict[str, float]:
@@ -252,7 +301,7 @@ def _join(
     rows: MenuRows, inner: _Place, bridge: Span, outer: _Place, state: dict[str, float]
 ) -> int:
     blanked = cloze(inner.sentence.text, inner.reading.title, bridge)
-    spans = [s for s in outer.sentence.spans if s.kind != "word" and s.key != bridge.key]
+    spans = [s for s in outer.sentence.spans if s.key != bridge.key and _askable(outer, s)]
     if blanked is None or not spans:
         return 0
     span = spans[-1]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asl_env.candidates.evidence import Found, Line, Search, gather_lines, gather_spans, kind_fit
+from asl_env.candidates.evidence import (
+    Found,
+    Line,
+    Search,
+    gather_lines,
+    gather_spans,
+    kind_fit,
+    number_of,
+)
 from asl_env.candidates.menu import Candidate, Menu, MenuRows
 from asl_env.candidates.reading import Question, find_spans, read_question
 from asl_env.candidates.vectors import SenseVectors
@@ -54,6 +62,7 @@ COLUMNS = (
     "best_coverage",
     "option",
     "direction",
+    "option_order",
 )
 VERDICTS = {"correct": "conclusion: correct", "wrong": "conclusion: wrong"}
 _ODD = frozenset("conclusion correct wrong answer judge please accept or verdict".split())
@@ -127,6 +136,12 @@ def _weigh(question: Question, answer: str, lines: Sequence[Line]) -> dict[str, 
     values["margin"] = (score - (other.score if other else 0.0)) / 4
     values["best_coverage"] = max((x.coverage for x in lines), default=0.0)
     values["uncovered"] = 1.0 - values["best_coverage"]
+    if question.options:
+        numbers = {option.key: number_of(option.key, lines) for option in question.options}
+        known = [value for value in numbers.values() if value is not None]
+        value = numbers.get(key)
+        if value is not None and len(known) == 2 and known[0] != known[1]:
+            values["option_order"] = (1.0 if value == max(known) else -1.0) * question.direction
     values["lean"] = values["margin"] * 4 + 0.7 if line is not None else -2.0
     return values
 

@@ -92,6 +92,32 @@ def cloze_question(blanked: str) -> str:
     return f'What fills the blank in "{blanked}"?'
 
 
+_COUNTED = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?) ([a-z]+s|people)\b")
+_DATED = re.compile(r"\bwas ((?:first )?[a-z]+(?:ed|en|rn|ought|ound))\b[^.]*\b([12]\d{3})\b")
+
+
+def measures(sentence: str, title: str) -> list[tuple[str, float]]:
+    """What a sentence says in numbers about its article's subject.
+
+    Returns:
+        Pairs of a measure and its value: ``("inhabitants", 1860281.0)`` for counted things,
+        ``("was founded", 1300.0)`` for dated events.
+    """
+    text, _ = resolve(sentence, title)
+    if subject_name(title) not in text:
+        return []
+    found = [(m.group(2), float(m.group(1).replace(",", ""))) for m in _COUNTED.finditer(text)]
+    found.extend((f"was {m.group(1)}", float(m.group(2))) for m in _DATED.finditer(text))
+    return found
+
+
+def compare_question(measure: str, more: bool, a: str, b: str) -> str:
+    """Asks which has more or fewer of something, or which of two events was later or earlier."""
+    if measure.startswith("was "):
+        return f"Which {measure} {'later' if more else 'earlier'}, {a} or {b}?"
+    return f"Which has {'more' if more else 'fewer'} {measure}, {a} or {b}?"
+
+
 def bridged_question(outer: str, inner: str, bridge: str) -> str | None:
     """A two-hop cloze: the bridge entity of the outer cloze is what fills the inner one.
 

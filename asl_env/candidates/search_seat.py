@@ -11,6 +11,7 @@ from asl_env.candidates.evidence import (
     Search,
     gather_lines,
     gather_spans,
+    number_of,
 )
 from asl_env.candidates.menu import FEATURES, Candidate, Menu, MenuRows
 from asl_env.candidates.reading import Question, content_words, read_question, stem
@@ -26,6 +27,7 @@ _MAX_WORDS = 3
 COLUMNS = (
     "prior",
     "search_question",
+    "search_focus",
     "search_name",
     "search_bridge",
     "search_word",
@@ -136,6 +138,14 @@ def _add_searches(
         prior = 4.0 if not searches else -2.0
         rows.add(Candidate("search", question.text), prior=prior, search_question=1.0, **state)
     names = question.options or question.names
+    focus = _focus_query(question)
+    if focus and focus.lower() not in done:
+        rows.add(
+            Candidate("search", focus),
+            prior=4.5 if not searches else -1.0,
+            search_focus=1.0,
+            **state,
+        )
     for order, name in enumerate(names[:_MAX_NAMES]):
         if name.text.lower() in done:
             continue
@@ -169,6 +179,15 @@ def _add_searches(
             **state,
         )
         added += 1
+
+
+def _focus_query(question: Question) -> str:
+    """The entities twice, so that their own articles come first, and what is asked of them."""
+    if not question.names or question.options:
+        return ""
+    names = " ".join(name.text for name in question.names if not name.inner)
+    rest = [w for w in content_words(question.text) if w[0].islower()]
+    return " ".join([names, names, *rest])
 
 
 def _name_prior(searched: bool, read: bool, option: bool) -> float:
@@ -243,7 +262,7 @@ def _add_options(
                 yes=1.0 if text == "yes" else -1.0,
                 **state,
             )
-    values = [_number_of(option.key, lines) for option in question.options]
+    values = [number_of(option.key, lines) for option in question.options]
     known = [v for v in values if v is not None]
     for option, value in zip(question.options, values, strict=True):
         order = 0.0
@@ -257,16 +276,6 @@ def _add_options(
             first=float(option is question.options[0]),
             **state,
         )
-
-
-def _number_of(key: str, lines: Sequence[Line]) -> float | None:
-    """The number in the best line about an entity, or ``None``."""
-    for line in lines:
-        if key in line.reading.title_key:
-            for span in line.sentence.spans:
-                if span.kind in ("number", "year"):
-                    return float(span.text.replace(",", ""))
-    return None
 
 
 def _add_answers(
