@@ -1,6 +1,7 @@
 """The text space: every string up to a length, and nothing else."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -45,7 +46,7 @@ def test_samples_do_not_depend_on_the_hash_seed():
     runs = [
         subprocess.run(
             [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PATH": "", "PYTHONIOENCODING": "utf-8"},
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
             check=True,
         ).stdout
