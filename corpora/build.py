@@ -78,23 +78,29 @@ def build_store(
         overwrite=overwrite,
     )
     with writer, ExitStack() as files:
-        if not isinstance(corpus, FileCorpus):
-            passages: Iterable[Passage] = corpus.passages()
-        elif corpus.format == "wikipedia":
-            passages = _dump(corpus.path, report, writer, files, workers)
-        else:
+        if isinstance(corpus, FileCorpus) and corpus.format == "wikipedia":
+            passages: Iterable[Passage] = _dump(corpus.path, report, writer, files, workers)
+        elif isinstance(corpus, FileCorpus):
             passages = read_passages(corpus.path, corpus.format, report=report, max_chars=max_chars)
-        for passage in passages:
-            writer.add(passage)
-            if progress is not None and writer.count % _TELL_EVERY == 0:
-                progress(writer.count, report.fraction)
-        report.kept = writer.count
+        else:
+            passages = corpus.passages()
+        _write(passages, writer, report, progress)
         if strict and report.bad:
             raise CorpusError(f"{name}: {'; '.join(report.lines())}")
         writer.note("report", report.to_json())
         # Attached files must be complete before the writer counts them.
         files.close()
     return Built(PassageStore(folder), report)
+
+
+def _write(
+    passages: Iterable[Passage], writer: StoreWriter, report: ReadReport, progress: Progress | None
+) -> None:
+    for passage in passages:
+        writer.add(passage)
+        if progress is not None and writer.count % _TELL_EVERY == 0:
+            progress(writer.count, report.fraction)
+    report.kept = writer.count
 
 
 def _dump(
