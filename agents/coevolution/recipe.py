@@ -178,7 +178,7 @@ class RequestSpec(Strict):
 
     Attributes:
         topics: Seed topics: the corpus's ``topics`` (for MiniWiki phrases such as "rivers in
-            Europe", elsewhere article titles), or its article ``titles``.
+            Europe", elsewhere article titles), its article ``titles``, or half of ``both``.
         seeds: Seed topics at most, drawn once per run.
         harder_from: Accuracy from which a question gets a harder variant, else an easier one.
         width_rounds: Rounds whose questions are varied in width; later ones in depth.
@@ -186,7 +186,7 @@ class RequestSpec(Strict):
         seed_share: Share of seed requests mixed in anyway.
     """
 
-    topics: Literal["topics", "titles"] = "topics"
+    topics: Literal["topics", "titles", "both"] = "topics"
     seeds: Count = 256
     harder_from: Share = 0.5
     width_rounds: Annotated[int, Field(ge=0)] = 1

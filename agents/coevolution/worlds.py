@@ -87,11 +87,13 @@ def _retriever(corpus: Corpus, index: str | Path | None) -> Retriever:
 
 def _topics(corpus: Corpus, recipe: Recipe, seed: int) -> list[str]:
     spec, rng = recipe.requests, generator(seed, "topics")
+    count = spec.seeds if spec.topics != "both" else (spec.seeds + 1) // 2
+    named = list(dict.fromkeys(corpus.topics(rng, count))) if spec.topics != "titles" else []
     if spec.topics == "topics":
-        return list(dict.fromkeys(corpus.topics(rng, spec.seeds)))
+        return named
     titles = corpus.titles
-    chosen = rng.permutation(len(titles))[: spec.seeds]
-    return [titles[index] for index in chosen.tolist()]
+    chosen = rng.permutation(len(titles))[: spec.seeds - len(named)]
+    return [*named, *(titles[index] for index in chosen.tolist())]
 
 
 def _task_sets(corpus: Corpus, recipe: Recipe) -> Mapping[str, Sequence[Task]]:

@@ -39,6 +39,8 @@ class Line:
             and the leading dimensions of the question's, from which the kind of answer is.
         title_asked: 1 if the article's title stands in the question.
         title_sought: 1 if the article's title stands in the latest query.
+        sense_behind: How far ``sense`` is behind that of the best line.
+        own_behind: How far ``own`` is behind that of the best line.
         title_met: 1 if the title was a span of an article read earlier (a hop).
     """
 
@@ -57,6 +59,8 @@ class Line:
     title_sought: float = 0.0
     title_met: float = 0.0
     score: float = 0.0
+    sense_behind: float = 0.0
+    own_behind: float = 0.0
 
 
 @dataclass(slots=True)
@@ -108,6 +112,11 @@ def gather_lines(question: Question, searches: Sequence[Search], sense: SenseVec
             - 0.05 * line.rank
             - 0.02 * line.position
         )
+    best_sense = max(line.sense for line in lines)
+    best_own = max(line.own for line in lines)
+    for line in lines:
+        line.sense_behind = best_sense - line.sense
+        line.own_behind = best_own - line.own
     lines.sort(key=lambda line: -line.score)
     return lines
 

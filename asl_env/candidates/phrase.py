@@ -20,7 +20,7 @@ _DESCRIPTION = re.compile(
     r"peak|lake|island|sea|desert|element|substance|metal|planet|moon|star|language|currency|"
     r"airport|novel|book|play|poem|film|song|album|work|author|writer|poet|scientist|physicist|"
     r"chemist|painter|composer|explorer|philosopher|company|band|species|building|university)\b"
-    r"(?! of\b)"
+    r"(?=[.,;]|$|['’]s\b| (?:is|was|has|had|are|were|lies|stands|falls|uses|in the|on the)\b)"
 )
 
 
@@ -92,8 +92,15 @@ def cloze_question(blanked: str) -> str:
     return f'What fills the blank in "{blanked}"?'
 
 
-_COUNTED = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?) ([a-z]+s|people)\b")
+_COUNTED = re.compile(
+    r"(?<![\w.])(\d[\d,]*(?:\.\d+)?) "
+    r"(?!kilo|met(?:re|er)|kelvin|minute|year|hour|mile|degree)([a-z]+s|people)\b"
+)
 _DATED = re.compile(r"\bwas ((?:first )?[a-z]+(?:ed|en|rn|ought|ound))\b[^.]*\b([12]\d{3})\b")
+
+
+#: Units that count the same thing.
+_SAME = {"people": "inhabitants", "residents": "inhabitants", "citizens": "inhabitants"}
 
 
 def measures(sentence: str, title: str) -> list[tuple[str, float]]:
@@ -106,7 +113,10 @@ def measures(sentence: str, title: str) -> list[tuple[str, float]]:
     text, _ = resolve(sentence, title)
     if subject_name(title) not in text:
         return []
-    found = [(m.group(2), float(m.group(1).replace(",", ""))) for m in _COUNTED.finditer(text)]
+    found = [
+        (_SAME.get(m.group(2), m.group(2)), float(m.group(1).replace(",", "")))
+        for m in _COUNTED.finditer(text)
+    ]
     found.extend((f"was {m.group(1)}", float(m.group(2))) for m in _DATED.finditer(text))
     return found
 

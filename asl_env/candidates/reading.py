@@ -179,7 +179,7 @@ def find_spans(sentence: str) -> list[Span]:
 
 def _mark_inner(spans: list[Span]) -> list[Span]:
     """Marks the spans that lie inside a longer name of the same sentence."""
-    names = [(s.start, s.start + len(s.text)) for s in spans if s.kind == "name"]
+    names = [(s.start, s.start + len(s.text)) for s in spans if s.kind == "name" or "/" in s.text]
     return [
         replace(span, inner=True)
         if any(

@@ -69,6 +69,8 @@ COLUMNS = (
     "yes",
     "inner",
     "title_known",
+    "sense_behind",
+    "own_behind",
 )
 #: Columns that compare the question's words with the text's: hidden in part of the training
 #: episodes, so that a policy does not lean on copied wording alone.
@@ -244,6 +246,8 @@ def _span_values(question: Question, found: Found, order: int, best: float) -> d
         "head_in_line": float(bool(question.head) and question.head in line.sentence.stems),
         "first": float(order == 0),
         "length": len(span.key) / 20,
+        "sense_behind": line.sense_behind,
+        "own_behind": line.own_behind,
         "left_of_names": float(span.start == 0),
         "inner": float(span.inner),
     }
