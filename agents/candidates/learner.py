@@ -13,7 +13,7 @@ import numpy as np
 
 from asl_env.agents.candidates.settings import CandidateSettings
 from asl_env.candidates.builder import MenuBuilder
-from asl_env.candidates.menu import FEATURES, MAX_CANDIDATES, Menu
+from asl_env.candidates.menu import MAX_CANDIDATES, Menu, observation_space
 from asl_env.episode import Chat, Role, Turn
 from asl_env.errors import RunError
 from asl_env.protocols import Dialect, Encoder, LearnCallback, Metrics
@@ -163,7 +163,7 @@ class CandidatesLearner:
 
         with _seeded(self.seed * 3 + list(Role).index(role)):
             return CandidatePolicy(
-                spaces.Box(-np.inf, np.inf, (MAX_CANDIDATES, FEATURES), np.float32),
+                observation_space(),
                 spaces.Discrete(MAX_CANDIDATES),
                 lambda _: self.settings.learning_rate,
                 width=self.settings.width,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from asl_env.protocols import Dialect
@@ -15,6 +16,11 @@ MAX_CANDIDATES = 48
 FEATURES = 128
 #: Column in which every seat puts its hand-made score, so that a lexical agent is an argmax.
 PRIOR = 0
+
+
+def observation_space() -> spaces.Box:
+    """The space of padded menus: one flat vector, as Stable-Baselines3's checker wants it."""
+    return spaces.Box(-np.inf, np.inf, (MAX_CANDIDATES * FEATURES,), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,9 @@ class Menu:
     features: NDArray[np.float32]
 
     def padded(self) -> NDArray[np.float32]:
-        """Features padded with zero rows to ``[MAX_CANDIDATES, FEATURES]``."""
-        out = np.zeros((MAX_CANDIDATES, FEATURES), np.float32)
-        out[: len(self.candidates)] = self.features
+        """All rows behind each other and zeros behind the last, ``[MAX_CANDIDATES * FEATURES]``."""
+        out = np.zeros(MAX_CANDIDATES * FEATURES, np.float32)
+        out[: self.features.size] = self.features.reshape(-1)
         return out
 
     def mask(self) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from asl_env.candidates.builder import MenuBuilder
-from asl_env.candidates.menu import FEATURES, MAX_CANDIDATES, Menu
+from asl_env.candidates.menu import FEATURES, MAX_CANDIDATES, Menu, observation_space
 from asl_env.candidates.search_seat import OVERLAP
 from asl_env.episode import Role
 
@@ -44,8 +44,7 @@ class CandidateVecEnv(VecEnv):
         self._blind = blind if self._seats.role is Role.POLICY else 0.0
         self._rng = np.random.default_rng(0)
         self._hidden = np.zeros(vector_env.num_envs, np.bool_)
-        observation = spaces.Box(-np.inf, np.inf, (MAX_CANDIDATES, FEATURES), np.float32)
-        super().__init__(vector_env.num_envs, observation, spaces.Discrete(MAX_CANDIDATES))
+        super().__init__(vector_env.num_envs, observation_space(), spaces.Discrete(MAX_CANDIDATES))
 
     def reset(self) -> NDArray[np.float32]:
         """Starts an episode everywhere, with the seed given to ``seed`` (once)."""
@@ -90,7 +89,7 @@ class CandidateVecEnv(VecEnv):
     def _show(self, menu: Menu, index: int) -> NDArray[np.float32]:
         rows = menu.padded()
         if self._hidden[index]:
-            rows[:, OVERLAP] = 0.0
+            rows.reshape(MAX_CANDIDATES, FEATURES)[:, OVERLAP] = 0.0
         return rows
 
     def action_masks(self) -> NDArray[np.bool_]:

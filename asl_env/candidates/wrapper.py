@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from asl_env.candidates.builder import MenuBuilder
-from asl_env.candidates.menu import FEATURES, MAX_CANDIDATES, Menu
+from asl_env.candidates.menu import FEATURES, MAX_CANDIDATES, Menu, observation_space
 from asl_env.episode import Chat, Role
 from asl_env.protocols import Dialect, Encoder
 
@@ -23,7 +23,8 @@ class CandidateActions(gym.Wrapper[Any, Any, Any, Any]):
     plays the last candidate of the menu.
 
     ## Observation Space
-    ``Box(-inf, inf, (48, 128), float32)``: a row of features per candidate, zero rows behind the
+    ``Box(-inf, inf, (6144,), float32)``: 48 rows of 128 features, one per candidate, behind each
+    other (``observation.reshape(48, 128)`` gives the rows back); zero rows behind the
     last one. Column 0 is the lexical baseline's score.
 
     ## Arguments
@@ -42,7 +43,7 @@ class CandidateActions(gym.Wrapper[Any, Any, Any, Any]):
         self._builder = MenuBuilder(own if dialect is None else dialect, encoder)
         self._menu: Menu | None = None
         self.action_space = spaces.Discrete(MAX_CANDIDATES)
-        self.observation_space = spaces.Box(-np.inf, np.inf, (MAX_CANDIDATES, FEATURES), np.float32)
+        self.observation_space = observation_space()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -69,6 +70,6 @@ class CandidateActions(gym.Wrapper[Any, Any, Any, Any]):
 
     def _observe(self, info: dict[str, Any], over: bool = False) -> NDArray[np.float32]:
         if over:
-            return np.zeros((MAX_CANDIDATES, FEATURES), np.float32)
+            return np.zeros(MAX_CANDIDATES * FEATURES, np.float32)
         self._menu = self._builder.menu(Chat(self._role, info["messages"]))
         return self._menu.padded()
