@@ -6,6 +6,8 @@ import gc
 import gzip
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -107,10 +109,9 @@ class Facts:
 
     def named(self, name: str) -> tuple[Entity, ...]:
         """Every entity with this name, title or alias, ignoring case and a leading "the"."""
-        found = self._names.get(name.casefold())
-        if found is None and name[:4].casefold() == "the ":
-            found = self._names.get(name[4:].casefold())
-        return tuple(found or ())
+        folded = name.casefold()
+        other = folded[4:] if folded.startswith("the ") else f"the {folded}"
+        return tuple(self._names.get(folded) or self._names.get(other) or ())
 
     def namesakes(self) -> dict[str, tuple[Entity, ...]]:
         """Names shared by several entities that are the title of none, each with its bearers."""
@@ -184,14 +185,21 @@ def show(relation: str, literal: str) -> str:
 @cache
 def load() -> Facts:
     """The facts that ship with the package, read once per process."""
-    collecting = gc.isenabled()
-    gc.disable()  # Nothing made here is garbage; looking for some would double the time.
-    try:
+    with uncollected():
         entities = [
             Entity(id_, type_, name, tuple(aliases.split("|")) if aliases else (), title, article)
             for id_, type_, name, aliases, title, article in _rows("entities.tsv.gz")
         ]
         return Facts(entities, [Fact(*row) for row in _rows("facts.tsv.gz")])
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Pauses the search for garbage, which takes longer than making many lasting objects."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from asl_env.corpora.miniwiki.facts import Entity, Fact, Facts, load
+from asl_env.corpora.miniwiki.facts import Entity, Fact, Facts, load, uncollected
 from asl_env.corpora.miniwiki.phrasings import PHRASINGS, render, takes_pronoun
 from asl_env.corpora.miniwiki.relations import RELATIONS
 from asl_env.corpora.passages import Passage
@@ -94,10 +94,11 @@ def passages(facts: Facts | None = None, seed: int = SEED) -> list[Passage]:
         Passages of 40 to 110 words, in the order of the articles.
     """
     found: list[Passage] = []
-    for article in articles(facts, seed):
-        for group in article.passages:
-            text = " ".join([sentence.text for sentence in group])
-            found.append(Passage(f"mw-{len(found) + 1}", article.title, text))
+    with uncollected():
+        for article in articles(facts, seed):
+            for group in article.passages:
+                text = " ".join([sentence.text for sentence in group])
+                found.append(Passage(f"mw-{len(found) + 1}", article.title, text))
     return found
 
 

@@ -33,7 +33,8 @@ class MiniWiki:
     @cached_property
     def articles(self) -> tuple[Article, ...]:
         """Every article with its sentences and the facts they state."""
-        return tuple(prose.articles(self.facts))
+        with _facts.uncollected():
+            return tuple(prose.articles(self.facts))
 
     @cached_property
     def passages(self) -> list[Passage]:

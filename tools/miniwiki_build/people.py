@@ -70,6 +70,7 @@ _KIN = re.compile(
     r"\b(son|daughter|wife|husband|brother|sister|father|mother) of "
     r"([A-Z][\w.'-]+(?: (?:[A-Z][\w.'-]+|the|of|II?I?|IV|VI?I?I?))*)"
 )
+LONGEST_LIFE = 105
 KIN = {
     "son": "child_of",
     "daughter": "child_of",
@@ -113,6 +114,8 @@ class People:
     def _add(self, synset: Synset) -> None:
         country = self._country(synset)
         life = _LIFE.search(synset.gloss)
+        if life and abs(int(life[2]) - int(life[1])) > LONGEST_LIFE:
+            life = None
         born = _BORN.search(synset.gloss)
         if not (country or life or born) or "circa" in synset.gloss:
             return
