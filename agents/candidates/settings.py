@@ -36,5 +36,5 @@ class CandidateSettings:
     ent_coef: float = 0.01
     vf_coef: float = 0.5
     max_grad_norm: float = 0.5
-    blind: float = 0.0
+    blind: float = 0.3
     prior_weight: float = 0.0
