@@ -37,6 +37,9 @@ class CandidateNet(nn.Module):
         self.mix = nn.Linear(width, width)
         self.logit = nn.Linear(width, 1)
         self.value = nn.Sequential(nn.Linear(2 * width, width), nn.Tanh())
+        scale = torch.ones(FEATURES)
+        scale[PRIOR] = 0.1  # the only column that is not of the order of one
+        self.register_buffer("scale", scale)
         self.prior_weight = nn.Parameter(torch.tensor(float(prior_weight)))
         nn.init.normal_(self.logit.weight, std=0.01)
         nn.init.zeros_(self.logit.bias)
@@ -45,7 +48,7 @@ class CandidateNet(nn.Module):
         """Returns rows ``[B, K, F]``, their codes ``[B, K, W]`` and the context ``[B, 2W]``."""
         rows = flat.view(-1, MAX_CANDIDATES, FEATURES)
         real = (rows != 0).any(-1, keepdim=True)
-        codes = self.row(rows) * real
+        codes = self.row(rows * self.scale) * real
         mean = codes.sum(1) / real.sum(1).clamp(min=1)
         return rows, codes, torch.cat([mean, codes.amax(1)], dim=-1)
 

@@ -26,7 +26,7 @@ class CandidateSettings:
     """
 
     width: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     n_steps: int = 8
     batch_size: int = 256
     n_epochs: int = 4
