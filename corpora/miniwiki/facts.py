@@ -8,7 +8,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ class Fact(NamedTuple):
 
 
 class Facts:
-    """All facts, indexed both ways.
+    """All facts, indexed every way; each index is made when it is first needed.
 
     Args:
         entities: The entities.
@@ -72,24 +72,54 @@ class Facts:
     def __init__(self, entities: list[Entity], triples: list[Fact]) -> None:
         self.entities = {entity.id: entity for entity in entities}
         self.triples = tuple(triples)
-        self._titles = {entity.title.casefold(): entity for entity in entities}
-        self._names: dict[str, list[Entity]] = defaultdict(list)
-        for entity in entities:
+
+    @cached_property
+    def _titles(self) -> dict[str, Entity]:
+        return {entity.title.casefold(): entity for entity in self.entities.values()}
+
+    @cached_property
+    def _names(self) -> dict[str, list[Entity]]:
+        names: defaultdict[str, list[Entity]] = defaultdict(list)
+        for entity in self.entities.values():
             for name in {name.casefold() for name in entity.names}:
-                self._names[name].append(entity)
-        self._types: dict[str, list[Entity]] = defaultdict(list)
-        for entity in entities:
-            self._types[entity.type].append(entity)
-        self._objects: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self._subjects: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self._about: dict[str, list[Fact]] = defaultdict(list)
-        self._naming: dict[str, list[Fact]] = defaultdict(list)
-        for fact in triples:
-            self._objects[fact.subject, fact.relation].append(fact.object)
-            self._subjects[fact.relation, fact.object].append(fact.subject)
-            self._about[fact.subject].append(fact)
+                names[name].append(entity)
+        return dict(names)
+
+    @cached_property
+    def _types(self) -> dict[str, list[Entity]]:
+        types: defaultdict[str, list[Entity]] = defaultdict(list)
+        for entity in self.entities.values():
+            types[entity.type].append(entity)
+        return dict(types)
+
+    @cached_property
+    def _about(self) -> dict[str, list[Fact]]:
+        about: defaultdict[str, list[Fact]] = defaultdict(list)
+        for fact in self.triples:
+            about[fact.subject].append(fact)
+        return dict(about)
+
+    @cached_property
+    def _naming(self) -> dict[str, list[Fact]]:
+        naming: defaultdict[str, list[Fact]] = defaultdict(list)
+        for fact in self.triples:
             if fact.object in self.entities:
-                self._naming[fact.object].append(fact)
+                naming[fact.object].append(fact)
+        return dict(naming)
+
+    @cached_property
+    def _objects(self) -> dict[tuple[str, str], list[str]]:
+        objects: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for subject, relation, object_ in self.triples:
+            objects[subject, relation].append(object_)
+        return dict(objects)
+
+    @cached_property
+    def _subjects(self) -> dict[tuple[str, str], list[str]]:
+        subjects: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for subject, relation, object_ in self.triples:
+            subjects[relation, object_].append(subject)
+        return dict(subjects)
 
     def entity(self, entity_id: str) -> Entity:
         """The entity with an id.
