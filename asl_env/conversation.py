@@ -8,16 +8,11 @@ from asl_env import prompts
 from asl_env.episode import (
     Assignment,
     Chat,
-    Claim,
     Message,
-    Request,
-    Role,
-    Task,
     ToolCall,
     Trajectory,
     Turn,
 )
-from asl_env.errors import InvalidTaskError
 from asl_env.protocols import Dialect, ToolResult
 
 #: Assistant turns per episode, as in the paper's runs.
@@ -28,24 +23,6 @@ MAX_TURN_CHARS = 32_768
 MAX_CALLS = 16
 
 _NO_CALLS: tuple[ToolCall, ...] = ()
-
-
-def role_of(assignment: Assignment) -> Role:
-    """Returns the seat that plays an assignment.
-
-    Raises:
-        InvalidTaskError: If it is not a ``Task``, ``Request`` or ``Claim``.
-    """
-    if isinstance(assignment, Task):
-        return Role.POLICY
-    if isinstance(assignment, Request):
-        return Role.GENERATOR
-    if isinstance(assignment, Claim):
-        return Role.GRM
-    raise InvalidTaskError(
-        f"an assignment is a Task, Request or Claim of asl_env.episode, got "
-        f"{type(assignment).__name__}"
-    )
 
 
 class Conversation:
@@ -102,7 +79,7 @@ class Conversation:
     ) -> None:
         self.assignment = assignment
         self.dialect = dialect
-        self.role = role_of(assignment)
+        self.role = prompts.role_of(assignment)
         self.messages: list[Message] = prompts.opening(assignment, dialect)
         self.seed = seed
         self.done = False

@@ -86,10 +86,7 @@ def gather_lines(question: Question, searches: Sequence[Search], sense: SenseVec
     products = vectors * asked
     total = max(len(question.stems), 1)
     latest_key = f" {searches[-1].query.lower()} "
-    met: set[str] = set()
-    for search in searches[:-1]:
-        for reading in search.readings:
-            met.update(span.key for s in reading.sentences for span in s.spans)
+    met = _names(searches[:-1])
     for line, product in zip(lines, products, strict=True):
         stems, title = line.sentence.stems, line.reading.title_stems
         both = len(question.stems & (stems | title))
@@ -119,6 +116,17 @@ def gather_lines(question: Question, searches: Sequence[Search], sense: SenseVec
         line.own_behind = best_own - line.own
     lines.sort(key=lambda line: -line.score)
     return lines
+
+
+def _names(searches: Sequence[Search]) -> set[str]:
+    """Every name that some searches showed."""
+    return {
+        span.key
+        for search in searches
+        for reading in search.readings
+        for sentence in reading.sentences
+        for span in sentence.spans
+    }
 
 
 def _collect(searches: Sequence[Search]) -> list[Line]:

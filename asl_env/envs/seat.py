@@ -11,13 +11,14 @@ from typing import Any, ClassVar, cast
 import gymnasium as gym
 import numpy as np
 
-from asl_env.conversation import DEFAULT_MAX_TURNS, MAX_TURN_CHARS, Conversation, role_of
+from asl_env.conversation import DEFAULT_MAX_TURNS, MAX_TURN_CHARS, Conversation
 from asl_env.dialects import make_dialect
 from asl_env.envs.timing import Timing
 from asl_env.envs.transcript import render
 from asl_env.episode import Assignment, Chat, RewardParts, Role, Trajectory, Turn
 from asl_env.errors import AgentError, AslError, InvalidTaskError, SearchUnavailableError
 from asl_env.play import Tool, as_turn, one_line
+from asl_env.prompts import role_of
 from asl_env.protocols import Dialect, Retriever, RewardModel
 from asl_env.spaces import Unicode
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asl_env.conversation import MAX_CALLS, MAX_TURN_CHARS, Conversation, role_of
+from asl_env.conversation import MAX_CALLS, MAX_TURN_CHARS, Conversation
 from asl_env.corpora.passages import Passage
 from asl_env.dialects import make_dialect
 from asl_env.episode import Claim, Request, Role, Task, ToolCall, Turn
@@ -192,8 +192,8 @@ def test_the_label_of_a_claim_is_not_in_the_chat():
 
 
 def test_only_assignments_have_a_seat():
-    with pytest.raises(InvalidTaskError, match="got dict"):
-        role_of({"question": "?"})
+    with pytest.raises(InvalidTaskError, match="not dict"):
+        begin({"question": "?"})
 
 
 def test_calls_carry_what_the_dialect_read():
