@@ -28,6 +28,8 @@ class CandidateNet(nn.Module):
         latent_dim_vf: Width of the value head's input.
     """
 
+    scale: torch.Tensor
+
     def __init__(self, width: int = 64, prior_weight: float = 0.0) -> None:
         super().__init__()
         self.latent_dim_pi = MAX_CANDIDATES
@@ -39,8 +41,6 @@ class CandidateNet(nn.Module):
         self.value = nn.Sequential(nn.Linear(2 * width, width), nn.Tanh())
         scale = torch.ones(FEATURES)
         scale[PRIOR] = 0.1  # the only column that is not of the order of one
-        self.scale: torch.Tensor
-        self.scale: torch.Tensor
         self.register_buffer("scale", scale)
         self.prior_weight = nn.Parameter(torch.tensor(float(prior_weight)))
         nn.init.normal_(self.logit.weight, std=0.01)
