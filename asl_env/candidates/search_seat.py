@@ -100,7 +100,8 @@ def policy_menu(text: str, searches: Sequence[Search], sense: SenseVectors) -> M
     if len(searches) < MAX_SEARCHES:
         _add_searches(rows, question, searches, lines, spans, state)
     _add_options(rows, question, lines, state)
-    _add_answers(rows, question, spans, state)
+    if not lines or not (question.options or question.yes_no):
+        _add_answers(rows, question, spans, state)
     if not len(rows):
         rows.add(Candidate("final", "unknown"), answer_span=1.0)
     return rows.menu()
@@ -226,13 +227,7 @@ def _bridge_query(question: Question, found: Found) -> str:
 def _span_values(question: Question, found: Found, order: int, best: float) -> dict[str, float]:
     line, span = found.line, found.span
     return {
-        "coverage": line.coverage,
-        "own": line.own,
-        "focus": line.focus,
-        "sense": line.sense,
-        "title_asked": line.title_asked,
-        "title_sought": line.title_sought,
-        "title_met": line.title_met,
+        **_line_values(line),
         "asked": float(found.asked),
         "is_title": float(span.key == line.reading.title_key),
         span.kind: 1.0,
@@ -253,6 +248,18 @@ def _span_values(question: Question, found: Found, order: int, best: float) -> d
     }
 
 
+def _line_values(line: Line) -> dict[str, float]:
+    return {
+        "coverage": line.coverage,
+        "own": line.own,
+        "focus": line.focus,
+        "sense": line.sense,
+        "title_asked": line.title_asked,
+        "title_sought": line.title_sought,
+        "title_met": line.title_met,
+    }
+
+
 def _add_options(
     rows: MenuRows, question: Question, lines: Sequence[Line], state: dict[str, float]
 ) -> None:
@@ -262,12 +269,14 @@ def _add_options(
             rows.add(
                 Candidate("final", text),
                 prior=2.5 * bool(lines) + 0.1 * (text == "yes"),
+                answer_span=1.0,
                 answer_option=1.0,
                 yes=1.0 if text == "yes" else -1.0,
                 **state,
             )
     values = [number_of(option.key, lines) for option in question.options]
     known = [v for v in values if v is not None]
+    best = _line_values(lines[0]) if lines else {}
     for option, value in zip(question.options, values, strict=True):
         order = 0.0
         if value is not None and len(known) == len(values) and min(known) != max(known):
@@ -275,9 +284,11 @@ def _add_options(
         rows.add(
             Candidate("final", option.text),
             prior=(7.0 if order else 3.0) + order if lines else 0.0,
+            answer_span=1.0,  # what is learned of answering holds for options too
             answer_option=1.0,
             option_order=order,
             first=float(option is question.options[0]),
+            **best,
             **state,
         )
 
