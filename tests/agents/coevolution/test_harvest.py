@@ -104,6 +104,22 @@ def test_balanced_claims_keep_the_minority_whole():
     assert take("Lima+ Lima+ Lima+").claims == []
 
 
+def test_the_generators_own_answer_is_a_correct_claim_where_the_recipe_says_so():
+    own = ["verify.own_answers=true", "verify.balance=false"]
+    assert labels(take("Oslo- Rome-", *own)) == [
+        ("Lima", "correct"), ("Oslo", "wrong"), ("Rome", "wrong"),
+    ]  # fmt: skip
+    state = take("- -", *own)  # nothing was solved: the GRM has something to learn all the same
+    assert labels(state) == [("Lima", "correct")]
+    balanced = labels(take("Oslo- Rome-", "verify.own_answers=true"))
+    assert sorted(label for _, label in balanced) == ["correct", "wrong"]
+
+
+def test_own_answers_do_not_count_as_solves():
+    state = take("Lima+ Oslo-", "verify.own_answers=true")
+    assert state.solve_rates == {"r2-t0": 0.5}
+
+
 def test_without_a_verify_phase_there_are_no_claims():
     assert take("Lima+ Oslo-", "verify.enabled=false").claims == []
 

@@ -36,8 +36,8 @@ def test_every_shipped_recipe_is_valid_and_bears_its_file_name(name):
 def test_the_frozen_control_differs_from_asl_only_in_the_verify_phase():
     frozen = load_recipe("asl-frozen-grm").model_dump(mode="json")
     difference = first_difference(BASE, frozen, ignore=("name", "about"))
-    assert difference == "field 'verify.enabled' was True and is now False"
-    assert first_difference(BASE, frozen, ignore=("name", "about", "verify.enabled")) is None
+    assert difference == "field 'verify.until_round' was None and is now 1"
+    assert first_difference(BASE, frozen, ignore=("name", "about", "verify.until_round")) is None
 
 
 def test_an_unknown_field_is_named_with_the_nearest_known_one():
@@ -62,11 +62,15 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one():
         ("solve", "steps", -5, "field 'solve.steps'"),
         ("solve", "steps", "many", "field 'solve.steps'"),
         ("solve", "chunk_steps", 10**9, "chunk_steps 1000000000 is more than steps"),
-        ("solve", "group_size", 5, "num_envs 32 is not a multiple of group_size"),
+        ("solve", "group_size", 5, "num_envs 64 is not a multiple of group_size"),
         ("solve", "reward", "vibes", "field 'solve.reward'"),
         ("alarm", "gap", float("nan"), "field 'alarm.gap'"),
         ("requests", "seed_share", 1.0, "field 'requests.seed_share'"),
+        ("requests", "topics", "all", "field 'requests.topics'"),
+        ("generate", "gate_from", 0, "field 'generate.gate_from'"),
+        ("verify", "until_round", 0, "field 'verify.until_round'"),
         ("verify", "labels", "real", "labels 'real' needs the field 'real'"),
+        ("verify", "labels", "self", "own_answers goes with labels 'reference', not 'self'"),
         ("generate", "enabled", False, "solve.tasks is 'generated' but generate.enabled is false"),
     ],
 )

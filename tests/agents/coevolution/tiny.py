@@ -74,6 +74,7 @@ def make_recipe(*overrides):
         "name=tiny", "rounds=2", "max_turns=4",
         "generate.steps=96", "generate.chunk_steps=32", "generate.num_envs=8",
         "generate.solves=4", "generate.verifications=2", "generate.threshold=0.5",
+        "generate.gate_from=1", "verify.balance=true", "verify.own_answers=false",
         "verify.steps=64", "verify.chunk_steps=32", "verify.num_envs=8", "verify.plateau=null",
         "solve.steps=96", "solve.chunk_steps=48", "solve.num_envs=8", "solve.plateau=null",
         "solve.min_tasks=12", "requests.minimum=8",
