@@ -1,12 +1,13 @@
 """Phrasing: questions made from sentences that were read, on any corpus.
 
-Three surface forms: a wh-word in the place of the answer ("Warsaw lies on what?"), a cloze
-(`What fills the blank in "Warsaw lies on the ____."?`) and a bridged cloze, whose subject is
-itself described by a cloze.
+Four surface forms: a wh-word in the place of the answer ("Warsaw lies on what?"), a cloze
+(`What fills the blank in "Warsaw lies on the ____."?`), a bridged cloze, whose subject is itself
+described by a cloze, and a comparison of two subjects ("Which has more lakes, Lyon or Nice?").
 """
 
 from __future__ import annotations
 
+import math
 import re
 
 from asl_env.candidates.reading import Span
@@ -97,8 +98,6 @@ _COUNTED = re.compile(
     r"(?!kilo|met(?:re|er)|kelvin|minute|year|hour|mile|degree)([a-z]+s|people)\b"
 )
 _DATED = re.compile(r"\bwas ((?:first )?[a-z]+(?:ed|en|rn|ought|ound))\b[^.]*\b([12]\d{3})\b")
-
-
 #: Units that count the same thing.
 _SAME = {"people": "inhabitants", "residents": "inhabitants", "citizens": "inhabitants"}
 
@@ -108,7 +107,7 @@ def measures(sentence: str, title: str) -> list[tuple[str, float]]:
 
     Returns:
         Pairs of a measure and its value: ``("inhabitants", 1860281.0)`` for counted things,
-        ``("was founded", 1300.0)`` for dated events.
+        ``("was founded", 1300.0)`` for dated events. Numbers too large for a float are left out.
     """
     text, _ = resolve(sentence, title)
     if subject_name(title) not in text:
@@ -118,7 +117,7 @@ def measures(sentence: str, title: str) -> list[tuple[str, float]]:
         for m in _COUNTED.finditer(text)
     ]
     found.extend((f"was {m.group(1)}", float(m.group(2))) for m in _DATED.finditer(text))
-    return found
+    return [(measure, value) for measure, value in found if math.isfinite(value)]
 
 
 def compare_question(measure: str, more: bool, a: str, b: str) -> str:

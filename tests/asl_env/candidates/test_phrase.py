@@ -8,6 +8,8 @@ from asl_env.candidates.phrase import (
     bridged_question,
     cloze,
     cloze_question,
+    compare_question,
+    measures,
     resolve,
     wh_question,
 )
@@ -63,6 +65,36 @@ def test_a_bridge_hides_the_entity_that_joins_two_sentences():
         'where X is what fills the blank in "Warsaw lies on the ____."?'
     )
     assert bridged_question("Nothing here ____.", "Warsaw lies on the ____.", "Vistula") is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        ("Lyon has 1,860,281 people.", [("inhabitants", 1860281.0)]),
+        ("It counts 12 bridges and 3.5 lakes.", [("bridges", 12.0), ("lakes", 3.5)]),
+        ("Lyon was founded in the year 1300.", [("was founded", 1300.0)]),
+        ("Lyon was first written in 1851.", [("was first written", 1851.0)]),
+        ("Lyon is 12 kilometres long and 3 years old.", []),  # units are no things to count
+        ("Lyon was large in 1300.", []),  # no event
+        ("Paris has 12 bridges.", []),  # about something else
+        (f"Lyon has {'9' * 400} people.", []),  # no number that a machine holds
+    ],
+)
+def test_measures_are_counted_things_and_dated_events_of_the_subject(sentence, found):
+    assert measures(sentence, "Lyon (city)") == found
+
+
+@pytest.mark.parametrize(
+    ("measure", "more", "question"),
+    [
+        ("bridges", True, "Which has more bridges, Lyon or Nice?"),
+        ("bridges", False, "Which has fewer bridges, Lyon or Nice?"),
+        ("was founded", True, "Which was founded later, Lyon or Nice?"),
+        ("was founded", False, "Which was founded earlier, Lyon or Nice?"),
+    ],
+)
+def test_a_comparison_asks_for_more_or_fewer_later_or_earlier(measure, more, question):
+    assert compare_question(measure, more, "Lyon", "Nice") == question
 
 
 @given(st.text(max_size=120), st.text(max_size=20))
