@@ -31,7 +31,7 @@ class LexicalAgent:
         self._temperature = temperature
 
     def act(self, chats: Sequence[Chat], *, greedy: bool = False) -> list[Turn]:
-        """Returns one turn per chat: the best candidate, or a sample in proportion to its score."""
+        """Returns one turn per chat: the best candidate, or a sample from the scores' softmax."""
         turns = []
         for chat in chats:
             menu = self._builder.menu(chat)

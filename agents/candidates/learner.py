@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -217,8 +218,6 @@ def _seeded(seed: int) -> Iterator[None]:
     from stable_baselines3.common.utils import set_random_seed
 
     numpy_state = np.random.get_state()  # noqa: NPY002 - SB3 uses the global generator
-    import random
-
     python_state = random.getstate()
     with torch.random.fork_rng(devices=[]):
         set_random_seed(seed % 2**32)
