@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -146,7 +147,7 @@ def _trim_name(text: str, start: int) -> tuple[str, int]:
 
 
 def find_spans(sentence: str) -> list[Span]:
-    """All spans of a sentence that can be answers, longest reading first, no duplicates."""
+    """All spans of a sentence that can be answers: quotations, names, codes, numbers, words."""
     found: dict[tuple[str, int], Span] = {}
 
     def add(text: str, kind: SpanKind, start: int) -> None:
@@ -191,20 +192,20 @@ def _mark_inner(spans: list[Span]) -> list[Span]:
     ]
 
 
-def _add_words(sentence: str, add: object) -> None:
+def _add_words(sentence: str, add: Callable[[str, SpanKind, int], None]) -> None:
     """Adds lower-case content words, and runs of two of them or of a name and one of them."""
     previous: re.Match[str] | None = None
     for match in _MIXED.finditer(sentence):
         if match.group(1) not in STOPWORDS:
-            add(match.group(), "name", match.start())  # type: ignore[operator]
+            add(match.group(), "name", match.start())
     for match in _WORD.finditer(sentence):
         word = match.group()
         lower = word[0].islower() and word not in STOPWORDS and len(word) > 1
         if lower:
-            add(word, "word", match.start())  # type: ignore[operator]
+            add(word, "word", match.start())
             if previous is not None and match.start() - previous.end() == 1:
                 text = sentence[previous.start() : match.end()]
-                add(text, "word", previous.start())  # type: ignore[operator]
+                add(text, "word", previous.start())
         usable = lower or (word[0].isupper() and word not in _LEADING)
         previous = match if usable else None
 
@@ -291,7 +292,7 @@ class Question:
 
 _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|has|have|had|can)\b", re.I)
 _GAP = re.compile(
-    r"____|\b(?:which year|how many|what number|(?:what|which)(?: \w+)?(?=\?)|what|who|where|when)",
+    r"\b(?:which year|how many|what number|(?:what|which)(?: \w+)?(?=\?)|what|who|where|when)",
     re.I,
 )
 

@@ -1,0 +1,54 @@
+"""The world of a run, opened from a corpus."""
+
+import pytest
+import tiny
+
+from asl_env.agents.coevolution.worlds import open_world
+from asl_env.corpora.catalog import Corpus
+
+PHRASES = tuple(f"people of {town}" for town in tiny.TOWNS)
+
+
+class Toy(Corpus):
+    """Articles about people, and phrases that gather some of them."""
+
+    name = "toy"
+
+    def passages(self):
+        yield from tiny.PASSAGES
+
+    def topics(self, rng, n):
+        return [PHRASES[i] for i in rng.permutation(len(PHRASES))[:n].tolist()]
+
+
+def topics(kind, seeds, seed=0):
+    recipe = tiny.make_recipe(f"requests.topics={kind}", f"requests.seeds={seeds}")
+    return open_world(Toy(), recipe, seed=seed).topics
+
+
+@pytest.mark.parametrize(
+    ("kind", "seeds", "phrases", "titles"),
+    [("topics", 4, 4, 0), ("titles", 4, 0, 4), ("both", 4, 2, 2), ("both", 5, 3, 2)],
+)
+def test_seed_topics_are_of_the_kinds_that_the_recipe_names(kind, seeds, phrases, titles):
+    drawn = topics(kind, seeds)
+    assert len(set(drawn)) == len(drawn)
+    assert sum(topic in PHRASES for topic in drawn) == phrases
+    assert sum(topic in tiny.NAMES for topic in drawn) == titles
+
+
+def test_titles_fill_up_where_phrases_are_few():
+    drawn = topics("both", 20)
+    assert sum(topic in PHRASES for topic in drawn) == len(PHRASES)
+    assert len(drawn) == 20
+
+
+def test_topics_are_drawn_with_the_seed_of_the_run():
+    assert topics("both", 6) == topics("both", 6)
+    assert topics("both", 6) != topics("both", 6, seed=1)
+
+
+def test_a_corpus_without_sets_of_its_own_is_measured_on_none():
+    world = open_world(Toy(), tiny.make_recipe())
+    assert (world.name, world.held_out, world.oracle) == ("toy", {}, None)
+    assert world.tool.retriever.search(["Asha"], 1)[0][0].passage.title == "Asha"
