@@ -37,9 +37,10 @@ def run(recipe: str, seed: int, folder: Path, extra: list[str]) -> float:
     """Runs or resumes one seed; returns the seconds it took now."""
     start = "from asl_env.agents.cli.main import main; main()"
     command = [sys.executable, "-c", start, "train", "--recipe", recipe]
-    command += ["--seed", str(seed), "--out", str(folder), "--json", *extra]
     if (folder / "state.json").exists():
-        command.append("--resume")
+        command = [*command[:3], "train", "--resume", str(folder), "--json"]
+    else:
+        command += ["--seed", str(seed), "--out", str(folder), "--json", *extra]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     started = time.perf_counter()
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
@@ -91,6 +92,7 @@ def baselines(recipe: str) -> None:
     from asl_env.agents.coevolution.diagnostics import Diagnostics
     from asl_env.agents.coevolution.phases import Stage
     from asl_env.agents.coevolution.recipefile import load_recipe
+    from asl_env.agents.coevolution.state import RunState
     from asl_env.agents.coevolution.team import Team
     from asl_env.agents.coevolution.worlds import open_world
     from asl_env.agents.loading import load_agent
@@ -102,7 +104,7 @@ def baselines(recipe: str) -> None:
     for name in ("random", "lexical", "oracle"):
         agent = load_agent(name)
         stage = Stage(loaded, 0, world, Team(agent), agent)
-        policy = Diagnostics(stage)._policy()
+        policy = Diagnostics(stage).measure(RunState())["policy"]
         parts = ", ".join(f"{k.split('-')[1]} {v['true']:.2f}" for k, v in policy["sets"].items())
         print(f"| {name} | {policy['true']:.3f} | {parts} |")
 

@@ -73,7 +73,7 @@ def wh_question(sentence: str, title: str, span: Span) -> str | None:
     end = start + len(span.text)
     if text[start:end] != span.text:
         return None
-    before = re.sub(r"\b(?:the|The|a|an|an?d the) $", "", text[:start])
+    before = re.sub(r"\b(?:the|The|a|an) $", "", text[:start])
     body = f"{before}{_wh_word(span, not before.strip())}{text[end:]}"
     body = body.rstrip(" .!;")
     return f"{body}?"

@@ -98,7 +98,7 @@ def policy_menu(text: str, searches: Sequence[Search], sense: SenseVectors) -> M
     rows = MenuRows(COLUMNS)
     state = _state(question, searches, lines)
     if len(searches) < MAX_SEARCHES:
-        _add_searches(rows, question, searches, lines, spans, state)
+        _add_searches(rows, question, searches, spans, state)
     _add_options(rows, question, lines, state)
     if not lines or not (question.options or question.yes_no):
         _add_answers(rows, question, spans, state)
@@ -131,7 +131,6 @@ def _add_searches(
     rows: MenuRows,
     question: Question,
     searches: Sequence[Search],
-    lines: Sequence[Line],
     spans: Sequence[Found],
     state: dict[str, float],
 ) -> None:
@@ -163,6 +162,18 @@ def _add_searches(
         )
     if not names:
         _add_word_searches(rows, question, done, bool(searches), state)
+    _add_bridges(rows, question, spans, done, read_titles, state)
+
+
+def _add_bridges(
+    rows: MenuRows,
+    question: Question,
+    spans: Sequence[Found],
+    done: set[str],
+    read_titles: set[str],
+    state: dict[str, float],
+) -> None:
+    """Offers queries that follow a name found in what was read."""
     added = 0
     for found in spans:
         if added == _MAX_BRIDGES:
