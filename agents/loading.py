@@ -108,6 +108,8 @@ def load_class(spec: str) -> Any:
     try:
         found: Any = import_module(module_name)
     except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise AgentError(f"{spec}: importing failed: {error}; install it") from error
         raise AgentError(f"{spec}: {error}; run from the folder of {module_name}.py") from error
     except Exception as error:
         raise AgentError(f"{spec}: importing failed: {type(error).__name__}: {error}") from error

@@ -54,6 +54,10 @@ class Task:
     def __post_init__(self) -> None:
         if not self.question.strip():
             raise InvalidTaskError(f"task {self.id!r}: field 'question' is empty; give it a text")
+        if isinstance(self.answers, str):  # would be taken apart into its letters
+            raise InvalidTaskError(
+                f"task {self.id!r}: field 'answers' is a string; write ({self.answers!r},)"
+            )
         if not self.answers:
             raise InvalidTaskError(f"task {self.id!r}: field 'answers' is empty; give at least one")
         for answer in self.answers:

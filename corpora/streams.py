@@ -70,12 +70,22 @@ def _open_raw(path: Path) -> BinaryIO:
 
 
 def peek(path: Path, size: int = 1 << 16) -> bytes:
-    """Returns up to ``size`` decompressed bytes from the start, without a byte order mark."""
+    """Returns up to ``size`` decompressed bytes from the start, without a byte order mark.
+
+    Raises:
+        CorpusError: If the file cannot be opened, or is damaged so that nothing can be read.
+    """
+    head = b""
     with open_binary(path) as stream:
         try:
-            head = stream.read(size)
-        except DAMAGE:
-            head = b""
+            # One read of everything would lose what precedes a cut.
+            while len(head) < size and (more := stream.readline(size - len(head))):
+                head += more
+        except DAMAGE as error:
+            if not head:
+                raise CorpusError(
+                    f"{path}: is damaged or cut short; get or write the file again"
+                ) from error
     return head.removeprefix(_UTF8_BOM)
 
 

@@ -40,7 +40,8 @@ def evaluate(
     max_turns: Annotated[int, typer.Option(min=1, help="Turns per question at most.")] = 9,
     top_k: Annotated[int, typer.Option(min=1, max=20, help="Passages per search.")] = 3,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds that one call of the agent may take.")
+        float | None,
+        typer.Option(min=0.01, help="Seconds that one call of the agent may take."),
     ] = None,
     out: Annotated[
         Path | None,

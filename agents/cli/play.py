@@ -27,9 +27,9 @@ _HELP = {
 class Person:
     """An agent whose turns are typed.
 
-    ``search``, ``answer`` and ``ask`` are written in the dialect; any other line is sent as it
-    stands, so that a turn can be typed with its tags. The end of the input ends the episode
-    without an answer.
+    ``search``, ``answer`` and ``ask`` are written in the dialect; a line with tags is sent as it
+    stands, so that a whole turn can be typed; any other line shows the commands again. The end of
+    the input ends the episode without an answer.
 
     Args:
         dialect: The dialect of the chats.
@@ -52,8 +52,11 @@ class Person:
                 line = input().strip()
             except EOFError:
                 return ""
-            if line:
-                return write_turn(line, chat.role, self._dialect)
+            turn = write_turn(line, chat.role, self._dialect)
+            if turn != line or "<" in line:
+                return turn
+            if line:  # a slip of the keyboard must not end the episode
+                typer.secho(_HELP[chat.role], dim=True)
 
 
 def write_turn(line: str, role: Role, dialect: Dialect) -> str:

@@ -58,12 +58,12 @@ def train(
         typer.Option(help="Evaluation set, by name or file, never trained on (repeatable)."),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(help="Seconds that one call of an agent may take.")
+        float, typer.Option(min=0.01, help="Seconds that one call of an agent may take.")
     ] = 600.0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Let a generator, a policy and a judge train each other."""
-    from asl_env.agents.coevolution.runfolder import RunFolder
+    from asl_env.agents.coevolution.runfolder import CONFIG, RunFolder
     from asl_env.errors import RunError
 
     if resume is not None and out is not None:
@@ -81,6 +81,12 @@ def train(
             )
     else:
         folder, saved = resume, RunFolder(resume).config()
+        for field in ("recipe", "seed", "setup"):
+            if field not in saved:
+                raise RunError(
+                    f"{resume / CONFIG}: field {field!r} is missing; put the file back, "
+                    "or begin a new run"
+                )
         setup = {**DEFAULTS, **saved["setup"], **chosen}
         number = saved["seed"] if seed is None else seed
         loaded = _recipe(recipe or saved["recipe"], set_, rounds)

@@ -55,6 +55,8 @@ class RunFolder:
         Raises:
             RunError: If another process holds it, or it cannot be made.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path}: is a file; choose another folder with --out")
         with ExitStack() as stack:
             with self.writing("run.lock"):
                 self.path.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,7 @@ def test_a_class_of_ones_own_comes_from_the_current_folder(tmp_path, monkeypatch
         "class Mute: pass\n"
     )
     (tmp_path / "broken_module_here.py").write_text("1 / 0\n")
+    (tmp_path / "poor_module_here.py").write_text("import no_such_library_here\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     assert load_agent("my_agents_here:Mine").act([None]) == ["x"]
@@ -45,6 +46,7 @@ def test_a_class_of_ones_own_comes_from_the_current_folder(tmp_path, monkeypatch
         "my_agents_here:Mute": "an agent needs a method act",
         "no_such_module_here:X": "run from the folder of no_such_module_here.py",
         "broken_module_here:X": "importing failed: ZeroDivisionError",
+        "poor_module_here:X": "importing failed: No module named 'no_such_library_here'; install",
     }.items():
         with pytest.raises(AgentError, match=said):
             load_agent(spec)

@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asl_env.corpora.errors import CorpusError
@@ -29,6 +30,21 @@ def test_compression_is_known_by_content(
     path.write_bytes(compress("é\r\n\nb".encode()))
     assert read(path)[0] == [(1, "é"), (3, "b")]
     assert peek(path, 2) == "é".encode()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
+def test_the_head_of_a_cut_archive_is_what_precedes_the_cut(
+    compress: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "x"
+    random = np.random.default_rng(0).integers(97, 123, 2_000_000, dtype=np.uint8)
+    whole = b"first\n" + random.tobytes()
+    path.write_bytes(compress(whole)[:-100])
+    assert peek(path, 1000) == whole[:1000]
+    assert whole.startswith(peek(path, len(whole)))
+    path.write_bytes(compress(whole)[:20])
+    with pytest.raises(CorpusError, match="damaged or cut short"):
+        peek(path)
 
 
 def test_concatenated_bzip2_streams_are_one_file(tmp_path: Path) -> None:

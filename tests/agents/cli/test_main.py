@@ -157,10 +157,11 @@ def test_doctor_finds_what_is_wrong(monkeypatch, capsys):
 
 
 def test_a_person_plays_the_policy(tmp_path, monkeypatch, capsys):
-    type_in(monkeypatch, "", "search anything", "<answer>unheard of</answer>")
+    type_in(monkeypatch, "", "searhc anything", "search anything", "<answer>unheard of</answer>")
     code, out, _ = asl("play", "--seed", 3, "--out", tmp_path / "t.jsonl", capsys=capsys)
     assert code == 0
-    assert "search WORDS" in out and "[1] " in out
+    assert out.count("search WORDS") == 2, "at the beginning, and after what was no command"
+    assert "[1] " in out
     assert "Wrong. You said 'unheard of'; accepted: " in out
     (record,) = records.read(tmp_path / "t.jsonl")
     assert record.trajectory.role is Role.POLICY

@@ -97,6 +97,14 @@ def test_a_run_of_another_format_is_refused(folder):
         folder.config()
 
 
+def test_a_file_is_no_run_folder_and_stays(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("mine")
+    with pytest.raises(RunError, match="is a file; choose another folder"), RunFolder(path).owned():
+        pass
+    assert path.read_text() == "mine"
+
+
 def test_an_empty_folder_holds_no_run(tmp_path):
     with pytest.raises(RunError, match="no run was begun here"):
         RunFolder(tmp_path).config()

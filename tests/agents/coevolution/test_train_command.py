@@ -107,6 +107,13 @@ def test_mistakes_are_one_line(here, capsys, arguments, expected):
     assert told.count("\n") == 1
 
 
+def test_a_configuration_without_a_field_is_named(here, capsys):
+    Path("mine").mkdir()
+    Path("mine/config.yaml").write_text("format: 1\n")
+    assert asl("train", "--resume", "mine") == 2
+    assert capsys.readouterr().err.startswith("asl: mine/config.yaml: field 'recipe' is missing;")
+
+
 def test_ctrl_c_says_how_to_go_on(here):
     code = "from asl_env.agents.cli.main import main; main()"
     tests = str(Path(tiny.__file__).parent)
