@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 from asl_env.errors import InvalidTaskError
 from asl_env.text import normalize
@@ -54,7 +54,7 @@ class Task:
     def __post_init__(self) -> None:
         if not self.question.strip():
             raise InvalidTaskError(f"task {self.id!r}: field 'question' is empty; give it a text")
-        if isinstance(self.answers, str):  # would be taken apart into its letters
+        if isinstance(cast(object, self.answers), str):  # would be taken apart into its letters
             raise InvalidTaskError(
                 f"task {self.id!r}: field 'answers' is a string; write ({self.answers!r},)"
             )
