@@ -76,6 +76,10 @@ class SeatVectorEnv(VectorEnv[Any, Any, Any]):
     A sub-environment whose episode ends is reset in the same step (``AutoresetMode.SAME_STEP``);
     its last observation and info are in ``info["final_obs"]`` and ``info["final_info"]``.
 
+    The action ``None`` leaves a sub-environment as it is: no turn is played, its observation stays,
+    its reward is 0 and nothing ends. A learner that wants the same number of episodes of each lets
+    those that are done wait so, with their next episode begun and unplayed.
+
     Args:
         seat: What is played.
         num_envs: Number of conversations.
@@ -164,25 +168,28 @@ class SeatVectorEnv(VectorEnv[Any, Any, Any]):
         chosen[indices] = True
         return self._observations(), self._infos(chosen, 0.0, 0.0, perf_counter() - started)
 
-    def step(self, actions: Sequence[str | Turn]) -> Step:
+    def step(self, actions: Sequence[str | Turn | None]) -> Step:
         """Plays one turn in every conversation.
 
         Args:
-            actions: One per sub-environment; no text raises.
+            actions: One per sub-environment; no text raises. ``None`` leaves that one as it is.
 
         Returns:
             Observations, rewards, terminations, truncations and info, in gymnasium's convention.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first ``reset``.
-            AgentError: If there is not one string or ``Turn`` per sub-environment.
+            AgentError: If there is not one string, ``Turn`` or ``None`` per sub-environment.
         """
         started = perf_counter()
         conversations = self._running()
         if len(actions) != self.num_envs:
             raise AgentError(f"step got {len(actions)} actions for {self.num_envs} environments")
-        turns = [Turn(said) if type(said) is str else as_turn(said) for said in actions]
-        self._news, searching = advance(conversations, turns, self.seat.tool)
+        turns = [
+            Turn(said) if type(said) is str else None if said is None else as_turn(said)
+            for said in actions
+        ]
+        searching = self._advance(conversations, turns)
         rewards = np.zeros(self.num_envs, np.float64)
         terminations = np.zeros(self.num_envs, np.bool_)
         truncations = np.zeros(self.num_envs, np.bool_)
@@ -207,6 +214,21 @@ class SeatVectorEnv(VectorEnv[Any, Any, Any]):
             final["final_info"] |= {"timing": infos["timing"], "_timing": final["_final_obs"]}
             infos |= final
         return self._observations(), rewards, terminations, truncations, infos
+
+    def _advance(self, conversations: list[Conversation], turns: list[Turn | None]) -> float:
+        """Plays the turns; returns the seconds spent in the tool."""
+        if None not in turns:
+            self._news, seconds = advance(conversations, cast(list[Turn], turns), self.seat.tool)
+            return seconds
+        playing = [index for index, turn in enumerate(turns) if turn is not None]
+        news, seconds = advance(
+            [conversations[index] for index in playing],
+            [turn for turn in turns if turn is not None],
+            self.seat.tool,
+        )
+        for index, text in zip(playing, news, strict=True):
+            self._news[index] = text
+        return seconds
 
     def render(self) -> tuple[str, ...] | None:
         """Returns every chat as text (``ansi``)."""

@@ -251,6 +251,41 @@ def test_turns_with_tokens_are_kept():
     assert info["final_info"]["trajectory"][0].turns == (turn,)
 
 
+def test_none_leaves_a_sub_environment_as_it_is():
+    counting = Counting()
+    envs = make(num_envs=3, tool=counting, reward=counting)
+    observations, _ = envs.reset(seed=0)
+    before = envs.chats()
+    seen, rewards, terminated, truncated, info = envs.step([None, search("a"), final("x")])
+    assert counting.searches == [["a"]] and counting.scores == [1]
+    assert seen[0] == observations[0] and envs.chats()[0] == before[0]
+    assert "about a" in seen[1]
+    assert rewards.tolist() == [0.0, 0.0, 0.5]
+    assert terminated.tolist() == [False, False, True] and not truncated.any()
+    assert info["_final_info"].tolist() == [False, False, True]
+    assert info["messages"][0] == before[0].messages
+    held = envs.chats()
+    seen, rewards, terminated, _, info = envs.step([None] * 3)
+    assert envs.chats() == held and not rewards.any() and not terminated.any()
+    assert "final_info" not in info and len(counting.scores) == 1
+    envs.close()
+
+
+def test_members_of_a_group_may_wait_for_each_other():
+    envs = make(num_envs=2, group_size=2, assignments=lambda rng: TASKS[int(rng.integers(50))])
+    envs.reset(seed=3)
+    first = [chat.messages[-1] for chat in envs.chats()]
+    envs.step([final("x"), search("a")])
+    ahead = envs.chats()[0].messages[-1]
+    for turn in (search("b"), final("y")):
+        envs.step([None, turn])
+    chats = envs.chats()
+    assert first[0] == first[1] != ahead
+    assert [chat.messages[-1] for chat in chats] == [ahead, ahead]
+    assert chats[0].seed != chats[1].seed
+    envs.close()
+
+
 def test_arrays_of_strings_are_actions():
     envs = make(num_envs=2, reward=Counting())
     envs.reset(seed=0)
