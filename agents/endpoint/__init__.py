@@ -1,0 +1,1 @@
+"""Agents that are a model behind an OpenAI-compatible server."""
