@@ -10,6 +10,7 @@ __all__ = [
     "BadIndexError",
     "CorpusError",
     "InvalidTaskError",
+    "LanguageModelError",
     "RecipeError",
     "RecordError",
     "RunError",
@@ -32,6 +33,10 @@ class SearchUnavailableError(AslError):
 
 class AgentError(AslError):
     """An agent raised, hung, or returned something other than one turn per chat."""
+
+
+class LanguageModelError(AslError):
+    """A language model, tokenizer or chat template that cannot be used, or that failed."""
 
 
 class RecipeError(AslError):

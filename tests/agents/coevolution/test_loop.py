@@ -334,6 +334,22 @@ def test_a_learner_that_raises_is_one_line_and_the_run_can_be_resumed(tmp_path):
     assert (state["phase"], state["progress"]["chunk"]) == ("solve", 0)
 
 
+def test_a_learner_that_collapses_is_noted_with_its_warning(tmp_path):
+    class Collapsing(tiny.TinyLearner):
+        def learn(self, role, vector_env, budget, callbacks=()):
+            def warn(metrics):
+                warning = {"collapse/entropy": "entropy is 0.01"} if role is Role.POLICY else {}
+                return all(callback({**metrics, **warning}) for callback in callbacks)
+
+            return super().learn(role, vector_env, budget, [warn])
+
+    run(tmp_path / "run", "rounds=1", agents=Collapsing(seed=1))
+    noted = events(tmp_path / "run", "collapse")
+    assert noted and {event["phase"] for event in noted} == {"solve"}
+    first = {"round": 1, "phase": "solve", "chunk": 0, "detector": "entropy"}
+    assert noted[0] == {"event": "collapse", **first, "warning": "entropy is 0.01"}
+
+
 def test_a_partner_that_breaks_stops_the_run_with_its_name(tmp_path):
     class Judge(Played):
         broken = False

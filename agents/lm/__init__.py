@@ -1,0 +1,1 @@
+"""Language-model agents: token-exact rollouts, training, the nano model."""

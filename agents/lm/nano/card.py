@@ -1,0 +1,87 @@
+"""The model card of a warmed-up model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from asl_env.agents.lm.nano.warmup import RECORD
+
+_HEAD = """\
+---
+license: apache-2.0
+language: en
+library_name: transformers
+tags: [asl-env, search-agent, llama]
+---
+
+# asl-env nano
+
+A Llama of {parameters:.1f} million parameters that plays the three seats of asl-env (generator,
+policy, GRM) in the `asl` dialect over MiniWiki. It is the starting point of `asl train`, small
+enough to learn on two cores. It knows nothing but how to search, read and copy, and is of no use
+outside these environments.
+
+## Data
+
+{episodes:,} scripted episodes of the three seats in {worlds} freshly named worlds: MiniWiki's facts
+with every name, number and code drawn anew, told in articles and searched with BM25. The players
+are careless at times (`habits` in `{record}`), so that the model knows good and bad play alike and
+the loop has something to sort out. Entities and wordings of the held-out questions appear in none.
+Text and facts are asl-env's own (sources: `SOURCES.md` of MiniWiki); licence Apache-2.0.
+
+## Training
+
+From random weights, {steps:,} steps over {tokens:,} tokens, seed {seed}. What the model says counts
+fully, what it reads with weight 0.15. Mean loss per token said on episodes in two other worlds:
+{validation_loss:.3f}. All settings are in `{record}`. Made with:
+
+    {command}
+"""
+
+
+def write_card(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes ``README.md``, and the record with what was measured."""
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text("\n".join(_lines(folder, record)) + "\n", encoding="utf-8")
+
+
+def _lines(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
+    settings = record["settings"]
+    yield _HEAD.format(
+        parameters=_parameters(folder) / 1e6,
+        episodes=sum(stage["worlds"] * stage["episodes"] for stage in settings["stages"]),
+        worlds=sum(stage["worlds"] for stage in settings["stages"]),
+        record=RECORD,
+        steps=record["steps"],
+        tokens=record["tokens"],
+        seed=settings["seed"],
+        validation_loss=record["validation_loss"],
+        command=f"asl warmup --seed {settings['seed']} --out FOLDER",
+    )
+    measured = record.get("measured")
+    if measured:
+        yield from _table(measured)
+
+
+def _table(measured: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## Measured\n\nGreedy, {measured['questions']} questions, claims or requests each.\n"
+    yield "| seat | on | |"
+    yield "| --- | --- | --- |"
+    for name, values in measured["policy"].items():
+        yield f"| policy | {name} | {values['accuracy']:.3f} right |"
+    yield f"| GRM | claims on held-out questions | {measured['grm']['accuracy']:.3f} right |"
+    made = measured["generator"]
+    yield f"| generator | seed topics | {made['formed']:.3f} well-formed |"
+    yield f"| generator | seed topics | {made['valid']:.3f} with one right answer, the given one |"
+
+
+def _parameters(folder: Path) -> int:
+    from math import prod
+
+    from safetensors import safe_open
+
+    with safe_open(str(folder / "model.safetensors"), "pt") as file:
+        return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118

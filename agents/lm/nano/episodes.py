@@ -1,0 +1,77 @@
+"""Episodes to imitate: scripted players at the real tool, in freshly named worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asl_env.agents.lm.nano.players import Habits, Part, Players
+from asl_env.agents.lm.nano.thinning import ThinTool
+from asl_env.agents.lm.nano.worlds import make_world
+from asl_env.conversation import Conversation
+from asl_env.dialects.asl import AslDialect
+from asl_env.episode import Role, Trajectory, Turn
+from asl_env.play import Tool, advance
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: What the search tool shows a nano model: its recipes and evaluations use the same.
+TOP_K, MAX_CHARS = 3, 800
+#: Share of each seat among the episodes.
+SEATS = {Role.POLICY: 0.45, Role.GRM: 0.33, Role.GENERATOR: 0.22}
+#: Share of questions of one, two and three hops.
+HOPS = (0.45, 0.43, 0.12)
+_MAX_TURNS = 9
+
+
+def episodes(
+    rng: np.random.Generator,
+    count: int,
+    per_world: int = 400,
+    habits: Habits | None = None,
+    thin: float = 0.0,
+) -> Iterator[Trajectory]:
+    """Plays scripted episodes, so many in each world.
+
+    Args:
+        rng: All chance; the same generator gives the same episodes.
+        count: How many.
+        per_world: Episodes before the world is named anew.
+        habits: How careless the players are.
+        thin: Share of episodes in which searches show a few sentences only (``ThinTool``).
+
+    Yields:
+        Finished episodes of all seats.
+    """
+    players: Players | None = None
+    for number in range(count):
+        if players is None or number % per_world == 0:
+            world = make_world(rng, top_k=TOP_K, max_chars=MAX_CHARS)
+            players = Players(world, rng, habits or Habits())
+        part = _draw(players, rng)
+        tool: Tool = players.world.tool
+        if rng.random() < thin:
+            tool = ThinTool(players.world, part.facts, rng)
+        yield perform(part, tool)
+
+
+def _draw(players: Players, rng: np.random.Generator) -> Part:
+    role = list(SEATS)[int(rng.choice(len(SEATS), p=list(SEATS.values())))]
+    if role is Role.GENERATOR:
+        return players.ask()
+    hops = 1 + int(rng.choice(len(HOPS), p=HOPS))
+    return players.solve(hops) if role is Role.POLICY else players.judge(hops)
+
+
+def perform(part: Part, tool: Tool) -> Trajectory:
+    """Plays a script against a search tool."""
+    conversation = Conversation(part.assignment, AslDialect(), _MAX_TURNS)
+    script = part.script
+    text = next(script)
+    while True:
+        advance([conversation], [Turn(text)], tool)
+        if conversation.done:
+            return conversation.trajectory()
+        shown = conversation.dialect.read_results(conversation.messages[-1])
+        text = script.send(shown or [])
