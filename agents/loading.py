@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -16,11 +17,19 @@ from asl_env.errors import AgentError, RunError, did_you_mean
 from asl_env.plugins import load_plugin, plugin_names
 from asl_env.protocols import Agent, Dialect
 
+_log = logging.getLogger(__name__)
+
 #: Entry-point group: a name and a callable that takes the dialect and returns an agent.
 GROUP = "asl_env.agents"
 
-#: File of a candidates checkpoint.
+#: File of a candidates checkpoint, of one of language models, and of a model in itself.
 CANDIDATES = "candidates.json"
+LANGUAGE_MODELS = "grpo.json"
+MODEL_FILES = ("config.json", "adapter_config.json")
+
+#: ``model:NAME_OR_PATH`` is a language model, ``endpoint:URL#MODEL`` one behind a server.
+MODEL = "model:"
+ENDPOINT = "endpoint:"
 
 
 def _random(dialect: str | Dialect) -> Agent:
@@ -47,11 +56,16 @@ def _candidates(dialect: str | Dialect) -> Agent:
     return CandidatesLearner(dialect=dialect)
 
 
+def _nano(dialect: str | Dialect) -> Agent:
+    return _language_model("nano", dialect)
+
+
 BUILT_IN: dict[str, Callable[[str | Dialect], Agent]] = {
     "random": _random,
     "lexical": _lexical,
     "oracle": _oracle,
     "candidates": _candidates,
+    "nano": _nano,
 }
 
 
@@ -66,16 +80,19 @@ def load_agent(
     """Returns the agent that a specification stands for.
 
     Args:
-        spec: An agent (returned as it is); ``random``, ``lexical``, ``oracle`` or ``candidates``
-            (untrained); a run folder (its last checkpoint) or a checkpoint's folder; a class or
-            object of one's own as ``my_module:MyAgent``, looked up from the current folder; or a
-            name from the entry-point group ``asl_env.agents``.
+        spec: An agent (returned as it is); ``random``, ``lexical``, ``oracle``, ``nano`` or
+            ``candidates`` (untrained); ``model:NAME_OR_PATH``, a language model as
+            ``load_language_model`` takes it, or its folder or GGUF file; ``endpoint:URL#MODEL``, a
+            model behind an OpenAI-compatible server; a run folder (its last checkpoint) or a
+            checkpoint's folder; a class or object of one's own as ``my_module:MyAgent``, looked up
+            from the current folder; or a name from the entry-point group ``asl_env.agents``.
         dialect: The dialect of the chats.
         role: Whose agent to take where a checkpoint holds several.
 
     Raises:
         AgentError: If the name is unknown, the module or class cannot be loaded, or what was
             found has no ``act``.
+        LanguageModelError: If a language model cannot be loaded.
         RunError: If a checkpoint is missing or damaged.
     """
     if not isinstance(spec, str | Path):
@@ -83,6 +100,13 @@ def load_agent(
     name = str(spec)
     if name in BUILT_IN:
         return BUILT_IN[name](dialect)
+    if name.startswith(MODEL):
+        return _language_model(name.removeprefix(MODEL), dialect)
+    if name.startswith(ENDPOINT):
+        from asl_env.agents.endpoint.agent import EndpointAgent
+        from asl_env.agents.endpoint.spec import parse_endpoint
+
+        return EndpointAgent(parse_endpoint(name), dialect=dialect)
     plugin = load_plugin(GROUP, name)
     if plugin is not None:
         return _checked(plugin(dialect), name)
@@ -133,12 +157,44 @@ def _from_module(spec: str) -> Agent:
 def _from_folder(path: Path, dialect: str | Dialect, role: Role) -> Agent:
     from asl_env.agents.candidates.learner import CandidatesLearner
 
+    if path.suffix == ".gguf":
+        return _language_model(path, dialect)
     folder = _checkpoint(path)
-    if not (folder / CANDIDATES).is_file():
+    if any((folder / name).is_file() for name in MODEL_FILES):
+        return _language_model(folder, dialect)
+    if not any((folder / name).is_file() for name in (CANDIDATES, LANGUAGE_MODELS)):
         folder = _member(folder, role)
+    if (folder / LANGUAGE_MODELS).is_file():
+        return _language_model(model_folder(folder, role), dialect)
     learner = CandidatesLearner(dialect=dialect)
     learner.load(folder)
     return learner
+
+
+def _language_model(spec: str | Path, dialect: str | Dialect) -> Agent:
+    from asl_env.agents.lm.checks import open_agent
+
+    agent, warnings = open_agent(spec, dialect=dialect)
+    for line in warnings:
+        _log.warning("%s", line)
+    return agent
+
+
+def model_folder(checkpoint: Path, role: Role) -> Path:
+    """The folder of the model that plays a seat, inside a checkpoint of language models.
+
+    Raises:
+        RunError: If the checkpoint is damaged or has no model for the seat.
+    """
+    path = checkpoint / LANGUAGE_MODELS
+    try:
+        names: list[str] = json.loads(path.read_bytes())["models"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: damaged ({error})") from error
+    for name in names:
+        if name == "model" or role.value in name.split("+"):
+            return checkpoint / name
+    raise RunError(f"{checkpoint}: holds no model for the {role} seat")
 
 
 def _checkpoint(path: Path) -> Path:
@@ -164,7 +220,8 @@ def _member(folder: Path, role: Role) -> Path:
         if name == "all" or role.value in name.split("+"):
             if not entry["saved"]:
                 raise RunError(f"{folder}: the {role} agent ({entry['class']}) saved nothing")
-            if (folder / name / CANDIDATES).is_file():
+            known = (CANDIDATES, LANGUAGE_MODELS)
+            if any((folder / name / file).is_file() for file in known):
                 return folder / name
             raise RunError(
                 f"{folder / name}: was saved by {entry['class']}; load it with a class of your own"

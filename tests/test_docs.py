@@ -51,7 +51,7 @@ def test_commands_and_their_options_exist(usage):
     assert len(lines) > 20
     for line in lines:
         words = line.split()[1:]
-        command = words[:2] if words[0] in ("corpus", "index") else words[:1]
+        command = words[:2] if words[0] in ("corpus", "index", "model") else words[:1]
         shown = usage(*command)
         for option in re.findall(r"(?<=\s)--[a-z-]+", line):
             assert option in shown, f"{line}: no {option}"

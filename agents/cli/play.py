@@ -1,4 +1,4 @@
-"""``asl play``: a person takes a seat in the terminal."""
+"""``asl play``: a person takes a seat in the terminal, or watches an agent in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from asl_env.episode import Assignment, Chat, Claim, Request, Role, Task, Trajectory, Turn
 
 if TYPE_CHECKING:
-    from asl_env.protocols import Dialect
+    from asl_env.protocols import Agent, Dialect
 
 _HELP = {
     Role.POLICY: "search WORDS   look something up\nanswer TEXT    give the answer",
@@ -105,8 +105,26 @@ def play(
     out: Annotated[
         Path | None, typer.Option(help="File to which the trajectory is appended (JSONL).")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Let an agent play and read along; --agent says which.")
+    ] = False,
+    agent: Annotated[
+        str | None, typer.Option(help="Who plays while you watch; as in asl eval. [default: nano]")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A language model that plays: name, folder or GGUF file.")
+    ] = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="A LoRA adapter for the language model.")
+    ] = None,
+    chat_template: Annotated[
+        str | None, typer.Option(help="Its chat template, where it has none (a Jinja file).")
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Watch sampled turns, not the likeliest ones.")
+    ] = False,
 ) -> None:
-    """Take a seat yourself: read the search results, type a turn, see the reward."""
+    """Take a seat yourself, or watch an agent: search results, turns, and what is true."""
     from asl_env.agents.cli.searching import open_retriever
     from asl_env.dialects import make_dialect
     from asl_env.evaluation.records import encode, to_record
@@ -115,14 +133,56 @@ def play(
 
     spoken = make_dialect(dialect)
     assignment = _assignment(seat, tasks, topic, seed)
+    watched = watch or any(one is not None for one in (agent, model, adapter))
+    player = (
+        _player(agent, model, adapter, chat_template, spoken, seat) if watched else Person(spoken)
+    )
     tool = SearchTool(open_retriever(corpus, index))
     (episode,) = rollout(
-        Person(spoken), [assignment], tool=tool, dialect=spoken, seeds=[seed], max_turns=max_turns
+        player,
+        [assignment],
+        tool=tool,
+        dialect=spoken,
+        seeds=[seed],
+        greedy=watched and not sample,
+        max_turns=max_turns,
     )
-    typer.secho(f"\n{_outcome(episode)}", bold=True)
+    typer.secho(f"\n{_outcome(episode, 'It' if watched else 'You')}", bold=True)
     if out is not None:
         with out.open("ab") as file:
             file.write(encode(to_record(episode)))
+
+
+def _player(
+    agent: str | None,
+    model: str | None,
+    adapter: Path | None,
+    template: str | None,
+    dialect: Dialect,
+    seat: Role,
+) -> Agent:
+    """Opens the agent that is watched."""
+    from asl_env.agents.cli import console
+    from asl_env.agents.cli.watch import Watched
+    from asl_env.errors import AgentError
+
+    if agent is not None and model is not None:
+        raise AgentError("--agent and --model both say who plays; give one of them")
+    waiting = console.status()
+    with waiting.status("loading"):
+        if agent is not None and agent != "nano":
+            from asl_env.agents.loading import load_agent
+
+            player = load_agent(agent, dialect=dialect, role=seat)
+        else:
+            from asl_env.agents.lm.checks import open_agent
+
+            player, warnings = open_agent(
+                model or "nano", dialect=dialect, adapter=adapter, template=template
+            )
+            for line in warnings:
+                waiting.print(line, style="yellow", markup=False)
+    return Watched(player, dialect, console.person(), waiting)
 
 
 def _assignment(seat: Role, tasks: str, topic: str | None, seed: int) -> Assignment:
@@ -162,8 +222,8 @@ def _show(chat: Chat, dialect: Dialect) -> None:
             typer.echo(f"\n{message['content']}")
 
 
-def _outcome(episode: Trajectory) -> str:
-    """One line: what was handed in, and what is true."""
+def _outcome(episode: Trajectory, who: str) -> str:
+    """One line: what was handed in (by ``You`` or ``It``), and what is true."""
     if episode.invalid is not None:
         return f"The episode does not count: {episode.invalid}"
     if episode.answer is None:
@@ -173,18 +233,19 @@ def _outcome(episode: Trajectory) -> str:
         from asl_env.rewards.matching import em
 
         right = "Right" if em(episode.answer, given.answers) else "Wrong"
-        return f"{right}. You said {episode.answer!r}; accepted: {', '.join(given.answers)}."
+        return f"{right}. {who} said {episode.answer!r}; accepted: {', '.join(given.answers)}."
     if isinstance(given, Claim):
         from asl_env.rewards.verdict import parse_verdict
 
         verdict = parse_verdict(episode.answer)
         right = "Right" if verdict == given.label else "Wrong"
-        return f"{right}. Your verdict: {verdict or 'invalid'}; the answer was {given.label}."
-    return _judged(episode.question or "", episode.answer)
+        whose = "Your" if who == "You" else "Its"
+        return f"{right}. {whose} verdict: {verdict or 'invalid'}; the answer was {given.label}."
+    return _judged(episode.question or "", episode.answer, "yours" if who == "You" else "its own")
 
 
-def _judged(question: str, answer: str) -> str:
-    """What MiniWiki's oracle says about a question that a person made."""
+def _judged(question: str, answer: str, whose: str) -> str:
+    """What MiniWiki's oracle says about a question that was made."""
     from asl_env.corpora.miniwiki.world import load
 
     reply = load().oracle.ask(question)
@@ -194,4 +255,4 @@ def _judged(question: str, answer: str) -> str:
         return "No fact of MiniWiki answers the question."
     right = "right" if reply.accepts(answer) else "wrong"
     number = "one right answer" if reply.unique else f"{len(reply.answers)} right answers"
-    return f"The question has {number} in MiniWiki; yours is {right}."
+    return f"The question has {number} in MiniWiki; {whose} is {right}."

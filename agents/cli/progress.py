@@ -89,7 +89,7 @@ class Progress(LoopCallback):
             self._row(metrics)
 
     def on_event(self, event: Mapping[str, Any]) -> None:
-        """Moves the bar to the next phase; prints rounds and alarms."""
+        """Moves the bar to the next phase; prints rounds, warnings and alarms."""
         if self._bar is None:
             return
         kind = event["event"]
@@ -109,6 +109,12 @@ class Progress(LoopCallback):
             self._bar.console.print(
                 f"[bold red]alarm[/] round {event['round']}: judged and true accuracy part "
                 f"({event['why']} {event['value']:.2f} > {event['limit']:.2f})"
+            )
+
+        elif kind == "collapse":
+            self._bar.console.print(
+                f"[bold yellow]warning[/] round {event['round']}, {event['phase']}: "
+                f"{event['warning']}"
             )
 
     def on_update(self, state: RunState, metrics: Mapping[str, Any]) -> None:

@@ -10,20 +10,25 @@ import typer
 if TYPE_CHECKING:
     from asl_env.agents.coevolution.loop import CoEvolution
     from asl_env.agents.coevolution.recipe import Recipe
-    from asl_env.protocols import Agent
 
 #: What a run is set up with when the command line does not say otherwise.
 DEFAULTS: dict[str, Any] = {
     "corpus": "miniwiki",
     "index": None,
-    "agent": ["candidates"],
+    "agent": ["nano"],
+    "adapter": None,
+    "chat_template": None,
     "held_out": [],
 }
 
 
 def train(
     recipe: Annotated[
-        str | None, typer.Option(help="Name of a recipe, or a YAML file.  [default: asl]")
+        str | None,
+        typer.Option(
+            help="Name of a recipe, or a YAML file.  [default: asl-nano for language models, else "
+            "asl]"
+        ),
     ] = None,
     corpus: Annotated[
         str | None,
@@ -35,9 +40,23 @@ def train(
     agent: Annotated[
         list[str] | None,
         typer.Option(
-            help="candidates, lexical, random, a run folder, or my_module:MyAgent; for one seat "
-            "generator=..., policy=... or grm=... (repeatable).  [default: candidates]"
+            help="nano, model:NAME_OR_PATH, candidates, lexical, random, endpoint:URL#MODEL, a run "
+            "folder, or my_module:MyAgent; for one seat generator=..., policy=... or grm=... "
+            "(repeatable).  [default: nano]"
         ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A language model for all seats: a name of `asl model list`, a folder, a GGUF "
+            "file or a hub name; short for --agent model:NAME."
+        ),
+    ] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="A LoRA adapter for the language model; it is trained.")
+    ] = None,
+    chat_template: Annotated[
+        str | None, typer.Option(help="Its chat template, where it has none (a Jinja file).")
     ] = None,
     rounds: Annotated[
         int | None, typer.Option(min=1, help="Rounds in total.  [default: the recipe's]")
@@ -63,15 +82,24 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Let a generator, a policy and a judge train each other."""
+    from asl_env.agents.cli.teams import default_recipe
     from asl_env.agents.coevolution.runfolder import CONFIG, RunFolder
     from asl_env.errors import RunError
 
     if resume is not None and out is not None:
         raise RunError("--resume names the run folder; leave --out away")
-    given = {"corpus": corpus, "index": index, "agent": agent, "held_out": held_out}
+    given = {
+        "corpus": corpus,
+        "index": index,
+        "agent": _named(agent, model),
+        "adapter": adapter,
+        "chat_template": chat_template,
+        "held_out": held_out,
+    }
     chosen = {name: value for name, value in given.items() if value is not None}
     if resume is None:
-        setup, number, base = {**DEFAULTS, **chosen}, seed or 0, recipe or "asl"
+        setup, number = {**DEFAULTS, **chosen}, seed or 0
+        base = recipe or default_recipe(setup["agent"])
         loaded = _recipe(base, set_, rounds)
         folder = out or _free_folder(loaded.name)
         if RunFolder(folder).begun:
@@ -93,6 +121,17 @@ def train(
     _run(loaded, folder, setup, number, timeout=timeout, machine=json)
 
 
+def _named(agent: list[str] | None, model: str | None) -> list[str] | None:
+    """The agents of the command line; ``--model`` is one for all seats that are not named."""
+    from asl_env.errors import AgentError
+
+    if model is None:
+        return agent
+    if any("=" not in one for one in agent or ()):
+        raise AgentError("--agent and --model both say who plays all seats; give one of them")
+    return [f"model:{model}", *(agent or ())]
+
+
 def _recipe(source: Any, changes: list[str] | None, rounds: int | None) -> Recipe:
     from asl_env.agents.coevolution.recipefile import load_recipe, parse_recipe
 
@@ -109,43 +148,6 @@ def _free_folder(name: str) -> Path:
     return folder
 
 
-def _agents(specs: list[str], dialect: str, seed: int) -> dict[str, Agent]:
-    """The agent of each seat (``lexical`` where none is named); equal names share one object."""
-    from asl_env.episode import Role
-    from asl_env.errors import AgentError, did_you_mean
-
-    names = [role.value for role in Role]
-    everywhere, single = "lexical", {}
-    for spec in specs:
-        seat, equals, name = spec.partition("=")
-        if not equals:
-            everywhere = spec
-        elif seat in names:
-            single[seat] = name
-        else:
-            raise AgentError(f"--agent {spec}: no seat {seat!r}{did_you_mean(seat, names)}")
-    team: dict[str, Agent] = {}
-    made: dict[tuple[str, str], Agent] = {}
-    for seat in names:
-        spec = single.get(seat, everywhere)
-        # A run folder may hold another agent for each seat.
-        key = (spec, seat if Path(spec).exists() else "")
-        if key not in made:
-            made[key] = _agent(spec, dialect, Role(seat), seed)
-        team[seat] = made[key]
-    return team
-
-
-def _agent(spec: str, dialect: str, role: Any, seed: int) -> Agent:
-    from asl_env.agents.loading import load_agent
-
-    if spec == "candidates":
-        from asl_env.agents.candidates.learner import CandidatesLearner
-
-        return CandidatesLearner(seed=seed, dialect=dialect)
-    return load_agent(spec, dialect=dialect, role=role)
-
-
 def _run(
     recipe: Recipe,
     folder: Path,
@@ -157,6 +159,7 @@ def _run(
 ) -> None:
     from asl_env.agents.cli import console
     from asl_env.agents.cli.progress import Progress
+    from asl_env.agents.cli.teams import cost, make_team
     from asl_env.agents.coevolution.callbacks import TensorBoardLog
     from asl_env.agents.coevolution.loop import CoEvolution
     from asl_env.agents.coevolution.worlds import open_world
@@ -167,7 +170,10 @@ def _run(
         world = open_world(
             setup["corpus"], recipe, seed=seed, index=setup["index"], held_out=setup["held_out"]
         )
-        agents = _agents(setup["agent"], recipe.dialect, seed)
+        agents = make_team(setup["agent"], recipe, seed, setup)
+        lines = cost(agents, recipe)
+    for line in lines:
+        screen.print(line, soft_wrap=True, highlight=False)
     loop = CoEvolution(
         recipe,
         folder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -286,6 +286,8 @@ class Recipe(Strict):
         format_reward: Whether every seat also earns the format reward.
         judge: Whose verdicts reward the policy and the generator: the ``live`` GRM, the GRM with
             its ``initial`` weights, or a ``rule`` match with the reference answer.
+        learner: Settings of language models that learn (fields of
+            ``asl_env.agents.lm.settings.GRPOSettings``); other learners bring their own.
         max_failures: The run stops (and can be resumed) when more than this share of a chunk's
             episodes failed because the search or a partner did.
     """
@@ -307,6 +309,7 @@ class Recipe(Strict):
     diagnostics: DiagnosticsSpec = DiagnosticsSpec()
     alarm: AlarmSpec = AlarmSpec()
     log: LogSpec = LogSpec()
+    learner: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _has_tasks(self) -> Recipe:
