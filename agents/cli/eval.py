@@ -19,8 +19,16 @@ TITLES = {"em": "exact match", "cover-em": "cover match", "f1": "F1", "judged": 
 
 def evaluate(
     agent: Annotated[
-        str, typer.Option(help="random, lexical, oracle, a run folder, or my_module:MyAgent.")
-    ] = "lexical",
+        str | None,
+        typer.Option(
+            help="random, lexical, oracle, nano, endpoint:URL#MODEL, a run folder, or "
+            "my_module:MyAgent.  [default: lexical]"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A language model: a name of `asl model list`, folder, GGUF, hub name."),
+    ] = None,
     tasks: Annotated[
         str, typer.Option(help="miniwiki-1hop, -2hop, -3hop, -compare, or a JSONL/JSON file.")
     ] = "miniwiki-2hop",
@@ -39,6 +47,12 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of a sampling agent.")] = 0,
     max_turns: Annotated[int, typer.Option(min=1, help="Turns per question at most.")] = 9,
     top_k: Annotated[int, typer.Option(min=1, max=20, help="Passages per search.")] = 3,
+    max_chars: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Characters per search.  [default: what the agent was trained with]"
+        ),
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(min=0.01, help="Seconds that one call of the agent may take."),
@@ -51,19 +65,22 @@ def evaluate(
 ) -> None:
     """Measure an agent on a set of questions: em, f1, cover-em, judged, with 95 % intervals."""
     from asl_env.agents.cli import console
-    from asl_env.agents.cli.searching import open_retriever
+    from asl_env.agents.cli.searching import open_retriever, suited
     from asl_env.agents.coevolution.lock import locked
     from asl_env.agents.loading import load_agent
     from asl_env.episode import Role
     from asl_env.evaluation import load_tasks, runner
     from asl_env.tool import SearchTool
 
+    agent = _named(agent, model)
     found = load_tasks(tasks, limit)
     _tell_problems(found)
-    tool = SearchTool(open_retriever(corpus, index), top_k=top_k)
+    budget = max_chars if max_chars is not None else suited(agent)
+    tool = SearchTool(open_retriever(corpus, index), top_k=top_k, max_chars=budget)
     player = load_agent(agent, dialect=dialect)
-    grm = None if judge is None else load_agent(judge, dialect=dialect, role=Role.GRM)
-    about = {"agent": agent, "tasks": tasks, "corpus": index or corpus, "top_k": top_k}
+    grm = load_agent(judge, dialect=dialect, role=Role.GRM) if judge else None
+    about: dict[str, Any] = {"agent": agent, "tasks": tasks, "top_k": top_k}
+    about |= {"corpus": index or corpus} | ({} if budget is None else {"max_chars": budget})
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock") if out else nullcontext(), _progress(len(found)) as progress:
@@ -87,6 +104,17 @@ def evaluate(
     show(result, f"{agent} on {tasks}")
     if out is not None:
         typer.echo(f"rows and trajectories: {out / runner.ROWS}", err=True)
+
+
+def _named(agent: str | None, model: str | None) -> str:
+    """The agent of the command line."""
+    from asl_env.errors import AgentError
+
+    if model is None:
+        return agent or "lexical"
+    if agent is not None:
+        raise AgentError("--agent and --model both say who answers; give one of them")
+    return f"model:{model}"
 
 
 def show(result: EvalResult, title: str) -> None:

@@ -125,7 +125,7 @@ def play(
     ] = False,
 ) -> None:
     """Take a seat yourself, or watch an agent: search results, turns, and what is true."""
-    from asl_env.agents.cli.searching import open_retriever
+    from asl_env.agents.cli.searching import open_retriever, suited
     from asl_env.dialects import make_dialect
     from asl_env.evaluation.records import encode, to_record
     from asl_env.play import play as rollout
@@ -137,7 +137,8 @@ def play(
     player = (
         _player(agent, model, adapter, chat_template, spoken, seat) if watched else Person(spoken)
     )
-    tool = SearchTool(open_retriever(corpus, index))
+    reads = suited(agent or model or "nano") if watched else None
+    tool = SearchTool(open_retriever(corpus, index), max_chars=reads)
     (episode,) = rollout(
         player,
         [assignment],

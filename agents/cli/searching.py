@@ -28,3 +28,23 @@ def open_retriever(corpus: str, index: str | None = None) -> Retriever:
 
         return BM25Retriever.from_passages(open_corpus(path).passages())
     return make_retriever(index or corpus)
+
+
+def suited(agent: str) -> int | None:
+    """Characters per search that an agent was trained with; ``None`` where nothing says.
+
+    Args:
+        agent: Its name, as ``load_agent`` takes it.
+    """
+    from asl_env.agents.coevolution.runfolder import RunFolder
+    from asl_env.agents.lm.nano.episodes import MAX_CHARS
+    from asl_env.agents.lm.nano.warmup import RECORD
+
+    name = agent.removeprefix("model:")
+    path = Path(name)
+    if name == "nano" or (path / RECORD).is_file():
+        return MAX_CHARS
+    if not RunFolder(path).begun:
+        return None
+    found = RunFolder(path).config().get("recipe", {}).get("search", {}).get("max_chars")
+    return found if isinstance(found, int) else None

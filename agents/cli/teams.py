@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asl_env.agents.loading import LANGUAGE_MODELS, MODEL, MODEL_FILES, load_agent
 from asl_env.episode import Role
@@ -109,13 +109,17 @@ def _language_model(
 
 def cost(team: Mapping[str, Agent], recipe: Recipe) -> list[str]:
     """What training a language model will take, in lines for a person; none for other agents."""
+    seats = {Role(seat): one for seat, one in team.items() if type(one).__name__ == "GRPOLearner"}
+    if not seats:
+        return []
     from asl_env.agents.lm.estimate import Plan, estimate
 
-    learner: Any = next((one for one in team.values() if hasattr(one, "language_model")), None)
-    if learner is None or learner.language_model.name == "nano":
+    role, learner = next(iter(cast("dict[Role, GRPOLearner]", seats).items()))
+    model = learner.model_of(role)
+    if model.name == "nano":  # made for this; there is nothing to decide
         return []
     settings = learner.settings
-    length = min(settings.max_length or learner.language_model.context, 1024)
+    length = min(settings.max_length or model.context, 1024)
     updates = sum(
         phase.steps // (2 * phase.num_envs)
         for phase in (recipe.generate, recipe.verify, recipe.solve)
@@ -129,4 +133,4 @@ def cost(team: Mapping[str, Agent], recipe: Recipe) -> list[str]:
         lora_rank=None if settings.lora is None else settings.lora.rank,
         checkpointing=settings.gradient_checkpointing,
     )
-    return estimate(learner.language_model, plan).lines()
+    return estimate(model, plan).lines()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULTS: dict[str, Any] = {
     "corpus": "miniwiki",
     "index": None,
-    "agent": ["nano"],
+    "agent": ["candidates"],
     "adapter": None,
     "chat_template": None,
     "held_out": [],
@@ -40,9 +40,9 @@ def train(
     agent: Annotated[
         list[str] | None,
         typer.Option(
-            help="nano, model:NAME_OR_PATH, candidates, lexical, random, endpoint:URL#MODEL, a run "
+            help="candidates, nano, model:NAME_OR_PATH, lexical, random, endpoint:URL#MODEL, a run "
             "folder, or my_module:MyAgent; for one seat generator=..., policy=... or grm=... "
-            "(repeatable).  [default: nano]"
+            "(repeatable).  [default: candidates]"
         ),
     ] = None,
     model: Annotated[

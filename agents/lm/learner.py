@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from asl_env.agents.lm.settings import GRPOSettings
 from asl_env.episode import Chat, Role, Turn
 from asl_env.errors import AslError, LanguageModelError, RunError
 from asl_env.protocols import Dialect, LearnCallback, Metrics
+
+if TYPE_CHECKING:
+    from asl_env.agents.lm.loading import LanguageModel
 
 _FORMAT = 1
 _RECORD = "grpo.json"
@@ -65,6 +68,10 @@ class GRPOLearner:
         self._calls = dict.fromkeys(Role, 0)
         self._detectors = self._new_detectors()
         self._agent = self._new_agent()
+
+    def model_of(self, role: Role) -> LanguageModel:
+        """The model that plays a seat, as it is trained."""
+        return self._brains[role].language_model
 
     def act(self, chats: Sequence[Chat], *, greedy: bool = False) -> list[Turn]:
         """Returns one turn per chat: the likeliest, or a sample."""

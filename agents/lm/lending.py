@@ -13,12 +13,20 @@ from transformers.utils import logging as remarks
 
 @contextmanager
 def lent(*models: Any) -> Iterator[None]:
-    """Takes back what TRL and accelerate put on a model: patched forwards, training mode."""
+    """Takes back what TRL and accelerate put on a model: forwards, training mode, padding token."""
     parts = [part for model in models if model is not None for part in (model, _base(model))]
     before = [(part, part.__dict__.get("forward")) for part in parts]
+    pads = [
+        (config, config.pad_token_id)
+        for part in parts
+        for config in (part.config.get_text_config(), getattr(part, "generation_config", None))
+        if config is not None
+    ]
     try:
         yield
     finally:
+        for config, pad in pads:  # TRL writes the tokenizer's, which need not be in the vocabulary
+            config.pad_token_id = pad
         for part, forward in before:
             for name in ("forward", "_original_forward", "_is_accelerate_prepared"):
                 part.__dict__.pop(name, None)

@@ -14,15 +14,12 @@ _HEAD = """\
 license: apache-2.0
 language: en
 library_name: transformers
-tags: [asl-env, search-agent, llama]
+tags: [asl-env, search-agent]
 ---
 
-# asl-env nano
+# {title}
 
-A Llama of {parameters:.1f} million parameters that plays the three seats of asl-env (generator,
-policy, GRM) in the `asl` dialect over MiniWiki. It is the starting point of `asl train`, small
-enough to learn on two cores. It knows nothing but how to search, read and copy, and is of no use
-outside these environments.
+{what}
 
 ## Data
 
@@ -34,12 +31,21 @@ Text and facts are asl-env's own (sources: `SOURCES.md` of MiniWiki); licence Ap
 
 ## Training
 
-From random weights, {steps:,} steps over {tokens:,} tokens, seed {seed}. What the model says counts
-fully, what it reads with weight 0.15. Mean loss per token said on episodes in two other worlds:
-{validation_loss:.3f}. All settings are in `{record}`. Made with:
+{steps:,} steps over {tokens:,} tokens, seed {seed}. Mean loss per token said on episodes in two
+other worlds: {validation_loss:.3f}. All settings are in `{record}`. Made with:
 
     {command}
 """
+
+_NANO = """\
+A Llama of {parameters:.1f} million parameters that plays the three seats of asl-env (generator,
+policy, GRM) in the `asl` dialect over MiniWiki, trained from random weights. It is the starting
+point of `asl train`, small enough to learn on two cores. It knows nothing but how to search, read
+and copy, and is of no use outside these environments."""
+
+_GIVEN = """\
+{model}, taught by imitation to play the three seats of asl-env (generator, policy, GRM) in the
+`asl` dialect. Its licence is that of {model}."""
 
 
 def write_card(folder: Path, record: Mapping[str, Any]) -> None:
@@ -49,17 +55,24 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def _lines(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
-    settings = record["settings"]
+    settings, model = record["settings"], record["model"]
+    stages = settings["stages"]
+    chosen = "" if model is None else f" --model {model}"
     yield _HEAD.format(
-        parameters=_parameters(folder) / 1e6,
-        episodes=sum(stage["worlds"] * stage["episodes"] for stage in settings["stages"]),
-        worlds=sum(stage["worlds"] for stage in settings["stages"]),
+        title="asl-env nano" if model is None else f"{model}, warmed up with asl-env",
+        what=(
+            _NANO.format(parameters=_parameters(folder) / 1e6)
+            if model is None
+            else _GIVEN.format(model=model)
+        ),
+        episodes=sum(stage["worlds"] * stage["episodes"] for stage in stages),
+        worlds=sum(stage["worlds"] for stage in stages),
         record=RECORD,
         steps=record["steps"],
         tokens=record["tokens"],
         seed=settings["seed"],
         validation_loss=record["validation_loss"],
-        command=f"asl warmup --seed {settings['seed']} --out FOLDER",
+        command=f"asl warmup{chosen} --seed {settings['seed']} --out FOLDER",
     )
     measured = record.get("measured")
     if measured:

@@ -25,7 +25,11 @@ _MAX_TURNS = 6
 
 
 def measure(
-    agent: Agent, count: int, *, sets: Sequence[str] = SETS, say: Callable[[str], None] = str
+    agent: Agent,
+    count: int,
+    *,
+    sets: Sequence[str] = SETS,
+    say: Callable[[str], object] = str,
 ) -> dict[str, Any]:
     """Measures all seats of an agent, greedily.
 

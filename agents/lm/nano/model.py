@@ -58,4 +58,5 @@ def new_model(shape: NanoShape, tokenizer: Any, seed: int) -> Any:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config).float()
+        model: Any = LlamaForCausalLM(config)
+        return model.float()

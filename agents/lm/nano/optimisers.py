@@ -38,7 +38,8 @@ class Optimisers:
             raise LanguageModelError(
                 f"torch {torch.__version__} has no Muon; install torch 2.9 or newer"
             )
-        matrices, rest = [], []
+        matrices: list[Any] = []
+        rest: list[Any] = []
         for name, parameter in model.named_parameters():
             inside = parameter.ndim == 2 and "layers" in name
             (matrices if inside else rest).append(parameter)

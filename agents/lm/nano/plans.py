@@ -39,8 +39,8 @@ class Plan:
         hops: The relations to follow, the first looked up first.
         values: What each hop starts from, and the answer last: ids of entities or literals.
         names: ``values`` as a sentence calls them.
-        queries: One search per hop, which names what the hop starts from.
-        noun: The answer as a noun phrase ("the capital of Peru"), to ask on from it.
+        queries: One search per hop, in the plainest words: "the capital of Peru".
+        restated: The whole question in the plainest words: "the mayor of the capital of Peru".
     """
 
     question: str
@@ -48,7 +48,11 @@ class Plan:
     values: tuple[str, ...]
     names: tuple[str, ...]
     queries: tuple[str, ...]
-    noun: str
+    restated: str
+
+    def statement(self, number: int) -> str:
+        """What hop ``number`` finds, as a sentence: "the capital of Peru is Lima."."""
+        return f"{self.queries[number]} is {self.names[number + 1]}."
 
     @property
     def answer(self) -> str:
@@ -97,34 +101,36 @@ class Planner:
         hops, values = self._path(meaning)
         if not hops:
             return None
-        names = [self.name(values[0], hops[0], True)]
-        names += [self.name(value, hop, False) for hop, value in zip(hops, values[1:], strict=True)]
-        inner, queries = names[0], []
-        for number, hop in enumerate(hops[:-1]):
+        names = [self.name(values[0], hops[0])]
+        names += [self.name(value, hop) for hop, value in zip(hops, values[1:], strict=True)]
+        question = self._question(hops, names[0], rng)
+        if question is None or reveals(question, (names[-1],)) or not normalize(names[-1]):
+            return None
+        queries = [plain(hop).replace("{x}", name) for hop, name in zip(hops, names, strict=False)]
+        restated = names[0]
+        for hop in hops:
+            restated = plain(hop).replace("{x}", restated)
+        return Plan(question, hops, values, tuple(names), tuple(queries), restated)
+
+    def _question(self, hops: tuple[Hop, ...], name: str, rng: Generator) -> str | None:
+        """The question in some of the bank's words."""
+        inner = name
+        for hop in hops[:-1]:
             template = self._pick(hop, "noun", rng)
             if template is None:
                 return None
-            queries.append(template.replace("{x}", names[number]))
             inner = template.replace("{x}", inner)
         noun = self._pick(hops[-1], "noun", rng)
         ask = self._pick(hops[-1], "ask", rng)
         if noun is not None and (ask is None or rng.random() < _CARRIED):
             carries = self.words[ANY, "carry"]
-            carry = carries[int(rng.random() * len(carries))]
-            ask, searched = carry.replace("{x}", noun), noun
-        elif ask is not None:
-            searched = ask.rstrip("?. ")
-        else:
+            ask = carries[int(rng.random() * len(carries))].replace("{x}", noun)
+        if ask is None:
             return None
         question = ask.replace("{x}", inner)
-        if reveals(question, (names[-1],)) or not normalize(names[-1]):
-            return None
-        queries.append(searched.replace("{x}", names[-2]))
-        whole = (noun or "").replace("{x}", inner)
-        question = question[0].upper() + question[1:]
-        return Plan(question, hops, values, tuple(names), tuple(queries), whole)
+        return question[0].upper() + question[1:]
 
-    def name(self, value: str, hop: Hop, start: bool) -> str:
+    def name(self, value: str, hop: Hop) -> str:
         """What a sentence calls an entity or literal."""
         if value in self.facts.entities:
             return name_of(value, self.facts)
@@ -148,6 +154,15 @@ class Planner:
     def _pick(self, hop: Hop, use: str, rng: Generator) -> str | None:
         texts = self.words.get((hop.relation, use if hop.forward else f"{use}-back"))
         return texts[int(rng.random() * len(texts))] if texts else None
+
+
+@cache
+def plain(hop: Hop) -> str:
+    """The plainest words for a hop, with ``{x}`` for what it starts from."""
+    words = bank("generator")
+    use = "" if hop.forward else "-back"
+    nouns = words.get((hop.relation, f"noun{use}"))
+    return nouns[0] if nouns else words[hop.relation, f"ask{use}"][0].rstrip("?. ")
 
 
 def is_trained(entity_id: str) -> bool:

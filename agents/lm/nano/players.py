@@ -1,7 +1,7 @@
 """Scripted play for the three seats, by players who know the world and are not always careful.
 
-A careful player follows the plan of a question: it searches hop by hop, quotes the sentence that
-settles the hop, and goes on. A careless one stops early, asks badly, guesses, or judges by looks.
+A careful player restates the question in the plainest words, searches hop by hop, states what it
+has found, and goes on. A careless one stops early, asks badly, guesses, or judges by looks.
 Imitating a mixture leaves a model with every habit it needs, and with something to learn: which of
 its habits pay.
 """
@@ -38,9 +38,6 @@ class Part(NamedTuple):
     assignment: Task | Claim | Request
     script: Script
     facts: tuple[Fact, ...] = ()
-
-
-_STEPS = ("", "One step.", "Two steps.", "Three steps.")
 
 
 @dataclass(frozen=True)
@@ -104,13 +101,13 @@ class Players:
         return Part(task, self._solve(plan), plan.facts)
 
     def _solve(self, plan: Plan) -> Script:
-        think = _STEPS[len(plan.hops)]
+        think = plan.restated
         for number in range(len(plan.hops)):
             sentence, shown = yield from self._look_up(plan, number, think)
             if sentence is None:
                 yield self._final(self._guess(shown, plan), think="It is not there.")
                 return
-            think = sentence.text
+            think = plan.statement(number)
             last = number == len(plan.hops) - 1
             if not last and self._does(self._habits.stops_early):
                 yield self._final(plan.names[number + 1], think=think)
@@ -153,17 +150,17 @@ class Players:
             seen = any(claim.answer in f"{p.title} {p.text}" for p in shown)
             yield self._verdict(seen, "It is mentioned." if seen else "It is not mentioned.")
             return
-        think = _STEPS[len(plan.hops)]
+        think = plan.restated
         for number in range(len(plan.hops)):
             sentence, _ = yield from self._look_up(plan, number, think)
             if sentence is None:
                 yield self._verdict(self._does(0.3), "It is not there.")
                 return
-            think = sentence.text
+            think = plan.statement(number)
         right = claim.label == "correct"
         if self._does(self._habits.guesses_verdict):
             right = self._does(0.5)
-        yield self._verdict(right, f"{think} It is {plan.answer}.")
+        yield self._verdict(right, think)
 
     def _wrong(self, plan: Plan) -> str:
         """A wrong answer: what a careless policy says, or the object of a like fact."""
@@ -173,7 +170,7 @@ class Players:
         for _ in range(8):
             other = alike[self._below(len(alike))]
             value = other.object if plan.hops[-1].forward else other.subject
-            name = self.planner.name(value, plan.hops[-1], False)
+            name = self.planner.name(value, plan.hops[-1])
             if name != plan.answer:
                 others.append(name)
                 break
@@ -181,7 +178,7 @@ class Players:
             near = self.world.facts.about(fact.subject)
             value = near[self._below(len(near))].object
             if value in self.world.facts.entities:
-                name = self.planner.name(value, plan.hops[-1], False)
+                name = self.planner.name(value, plan.hops[-1])
                 others += [name] if name != plan.answer else []
         return others[self._below(len(others))] if others else "unknown"
 
@@ -223,16 +220,16 @@ class Players:
         if first is None:
             yield self._final("unknown", question=f"What is {topic}?", think="It is not there.")
             return
-        meaning, sentence, value = first
+        meaning, value = first
         if hops > 1 and value in self.world.facts.entities:
-            deeper = yield from self._step_on(meaning, sentence, value)
+            deeper = yield from self._step_on(meaning, value)
             if deeper:
                 return
-        yield self._question(meaning, sentence.text, told)
+        yield self._question(meaning, told)
 
     def _deepen(self, plan: Plan) -> Script:
         """Asks one step further than a question."""
-        done = yield from self._step_on(_meaning(plan, len(plan.hops)), None, plan.values[-1])
+        done = yield from self._step_on(_meaning(plan, len(plan.hops)), plan.values[-1])
         if not done:
             shown = yield self._search(plan.queries[0], "Again.")
             told = self._told(shown)
@@ -240,7 +237,7 @@ class Players:
             if first is None:
                 yield self._final("unknown", question=plan.question, think="It is not there.")
             else:
-                yield self._question(first[0], first[1].text, told)
+                yield self._question(first[0], told)
 
     def _shorten(self, plan: Plan) -> Script:
         """Asks for what the question passes through."""
@@ -249,53 +246,53 @@ class Players:
         if sentence is None:
             yield self._final(plan.names[1], question=plan.question, think="It is not there.")
             return
-        yield self._question(_meaning(plan, 1), sentence.text, self._told(shown))
+        yield self._question(_meaning(plan, 1), self._told(shown))
 
-    def _step_on(
-        self, meaning: Meaning, before: Sentence | None, value: str
-    ) -> Generator[str, Sequence[Passage], bool]:
+    def _step_on(self, meaning: Meaning, value: str) -> Generator[str, Sequence[Passage], bool]:
         """Looks an answer up and asks about a fact of it; whether that could be done."""
         name = self.world.facts.entities[value].phrase
-        think = before.text if before else "One step more."
+        before = self.asker.word(meaning, self._rng)
+        think = before.statement(len(before.hops) - 1) if before else "One step more."
         shown = yield self._search(name, think)
         told = [pair for pair in self._told(shown) if pair[0].subject == value]
         self._shuffle(told)
-        for fact, sentence in told:
-            hop = Hop(fact.relation, True)
-            plan = self.asker.word(Step(hop.relation, True, meaning), self._rng)
+        for fact, _ in told:
+            plan = self.asker.word(Step(fact.relation, True, meaning), self._rng)
             if plan is not None:
-                yield self._question_of(plan, sentence.text, told)
+                yield self._question_of(plan, told)
                 return True
         return False
 
     def _askable(
         self, told: Sequence[tuple[Fact, Sentence]], *, nested: bool
-    ) -> tuple[Meaning, Sentence, str] | None:
+    ) -> tuple[Meaning, str] | None:
         """A fact that was told and makes a question with one answer (or several, if careless)."""
         pairs = list(told)
         self._shuffle(pairs)
         loosely = self._does(self._habits.asks_loosely)
         entities = self.world.facts.entities
-        for fact, sentence in pairs:
+        for fact, _ in pairs:
             hop = Hop(fact.relation, nested or self._does(0.75))
             start, end = (fact.subject, fact.object) if hop.forward else (fact.object, fact.subject)
             if nested and end not in entities:
                 continue
             meaning = Step(hop.relation, hop.forward, Named(frozenset((start,))))
             if loosely or self.asker.word(meaning, self._rng) is not None:
-                return meaning, sentence, end
+                return meaning, end
         return None
 
-    def _question(self, meaning: Meaning, think: str, told: Sequence[tuple[Fact, Sentence]]) -> str:
+    def _question(self, meaning: Meaning, told: Sequence[tuple[Fact, Sentence]]) -> str:
         plan = self.asker.word(meaning, self._rng)
         if plan is None:  # a loose question: word it by one of the facts that were told
             names = [self.world.facts.phrase(fact) for fact, _ in told] or ["unknown"]
             answer = names[self._below(len(names))]
             title = self.world.facts.entities[told[0][0].subject].phrase if told else "it"
-            return self._final(answer, question=f"What is known of {title}?", think=think)
-        return self._question_of(plan, think, told)
+            question = f"What is known of {title}?"
+            return self._final(answer, question=question, think="Something of it.")
+        return self._question_of(plan, told)
 
-    def _question_of(self, plan: Plan, think: str, told: Sequence[tuple[Fact, Sentence]]) -> str:
+    def _question_of(self, plan: Plan, told: Sequence[tuple[Fact, Sentence]]) -> str:
+        think = plan.statement(len(plan.hops) - 1)
         answer, question = plan.answer, plan.question
         if self._does(self._habits.asks_wrongly):
             names = [self.world.facts.phrase(fact) for fact, _ in told]
@@ -334,7 +331,7 @@ class Players:
         return int(self._rng.random() * count)
 
     def _shuffle(self, items: list[tuple[Fact, Sentence]]) -> None:
-        self._rng.shuffle(items)  # type: ignore[arg-type]
+        self._rng.shuffle(items)
 
 
 def _meaning(plan: Plan, hops: int) -> Meaning:

@@ -40,8 +40,12 @@ class Stage:
             raise ValueError("thin is a share, reading and learning_rate are not negative")
 
 
-#: From random weights: first to read and to copy, then which words mean which sentence.
-FROM_NOTHING = (Stage(140, 240, 0.0, 0.15, 8e-3), Stage(52, 700, 0.65, 0.03, 4e-3))
+#: From random weights: first to read and to copy, then which words mean which sentence, then both.
+FROM_NOTHING = (
+    Stage(140, 240, 0.3, 0.15, 8e-3),
+    Stage(88, 700, 0.6, 0.05, 6e-3),
+    Stage(28, 700, 0.4, 0.03, 4e-3),
+)
 
 
 @dataclass(frozen=True)

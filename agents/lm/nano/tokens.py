@@ -51,7 +51,7 @@ def fixed_texts() -> list[str]:
     found += _around(prompts.user_message(Request("", "seed", marks[0])), marks)
     for kind in ("harder", "easier"):
         for style in ("width", "depth"):
-            request = Request("", kind, marks[2], style, marks[0], marks[1])  # type: ignore[arg-type]
+            request = Request("", kind, marks[2], style, marks[0], marks[1])
             found += _around(prompts.user_message(request), marks)
     call = dialect.write_search("QUERY").replace("<tool_call>", "\0").replace("</tool_call>", "\0")
     found += _around(call.replace("QUERY", "\0"), marks)
@@ -98,7 +98,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> Any:
     tokenizer.train_from_iterator(_without(texts, fixed), trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in specials])
     tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in fixed])
-    return PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast
+    return make(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,

@@ -44,6 +44,7 @@ def test_it_learns_and_notes_what_it_did(finished):
     assert 0 < record["validation_loss"] < record["loss"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [4, 14])
 def test_a_killed_one_ends_with_the_same_weights(finished, tmp_path, step):
     seen = []

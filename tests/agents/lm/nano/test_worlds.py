@@ -64,9 +64,10 @@ def test_articles_state_the_worlds_facts_and_can_be_searched(world):
 
 
 def test_invented_words_are_new_and_look_like_words():
-    maker = NameMaker(["Lima", "Limerick", "Malaga", "Madrid", "Milano", "Medina"])
+    real = {entity.name for entity in load().of_type("city") if entity.name.isalpha()}
+    maker = NameMaker(real)
     rng = np.random.default_rng(0)
     words = {maker.invented(rng) for _ in range(50)}
-    assert all(3 <= len(word) <= 12 and word[0] in "LM" for word in words)
-    assert len(words - {"Lima", "Limerick", "Malaga", "Madrid", "Milano", "Medina"}) > 5
-    assert maker.borrowed(rng) in {"Lima", "Limerick", "Malaga", "Madrid", "Milano", "Medina"}
+    assert all(3 <= len(word) <= 12 for word in words)
+    assert len(words - real) > 25
+    assert maker.borrowed(rng) in real
