@@ -75,12 +75,11 @@ def evaluate(
     agent = _named(agent, model)
     found = load_tasks(tasks, limit)
     _tell_problems(found)
-    budget = max_chars if max_chars is not None else suited(agent)
+    budget = max_chars or suited(agent)
     tool = SearchTool(open_retriever(corpus, index), top_k=top_k, max_chars=budget)
     player = load_agent(agent, dialect=dialect)
     grm = load_agent(judge, dialect=dialect, role=Role.GRM) if judge else None
-    about: dict[str, Any] = {"agent": agent, "tasks": tasks, "top_k": top_k}
-    about |= {"corpus": index or corpus} | ({} if budget is None else {"max_chars": budget})
+    about = _about(agent, tasks, index or corpus, top_k, budget)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock") if out else nullcontext(), _progress(len(found)) as progress:
@@ -104,6 +103,14 @@ def evaluate(
     show(result, f"{agent} on {tasks}")
     if out is not None:
         typer.echo(f"rows and trajectories: {out / runner.ROWS}", err=True)
+
+
+def _about(
+    agent: str, tasks: str, corpus: str, top_k: int, max_chars: int | None
+) -> dict[str, Any]:
+    """What an evaluation was run with, as its folder remembers it."""
+    about = {"agent": agent, "tasks": tasks, "corpus": corpus, "top_k": top_k}
+    return about if max_chars is None else about | {"max_chars": max_chars}
 
 
 def _named(agent: str | None, model: str | None) -> str:

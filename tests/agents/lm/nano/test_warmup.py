@@ -74,6 +74,7 @@ def test_the_folder_opens_as_a_language_model(finished):
     assert not (folder / "unfinished").exists()
 
 
+@pytest.mark.slow
 def test_a_given_model_learns_with_an_adapter(finished, tmp_path):
     from asl_env.agents.lm.loading import load_language_model
 
