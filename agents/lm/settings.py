@@ -160,4 +160,19 @@ def _made(kind: Any, given: Mapping[str, Any], where: str) -> Any:
             raise LanguageModelError(
                 f"{where}no setting of the learner is called {name!r}{did_you_mean(name, names)}"
             )
-    return kind(**given)
+    try:
+        return kind(**{name: _number(value) for name, value in given.items()})
+    except TypeError as error:
+        raise LanguageModelError(
+            f"{where}a setting of the learner has a value of the wrong kind ({error})"
+        ) from error
+
+
+def _number(value: Any) -> Any:
+    """The number that a string spells: YAML reads ``3e-4``, which has no point, as a string."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -19,6 +19,7 @@ from transformers import (
 
 from asl_env.agents.lm.learner import GRPOLearner
 from asl_env.agents.lm.loading import LanguageModel, load_language_model
+from asl_env.agents.lm.settings import GRPOSettings
 from asl_env.agents.lm.template import TEMPLATES
 from asl_env.envs.seat import Seat, make_tool
 from asl_env.envs.vector import SeatVectorEnv
@@ -358,6 +359,19 @@ def test_wrong_settings_are_one_line(settings, message):
     with pytest.raises(LanguageModelError, match=message) as error:
         make_learner(**settings)
     assert "\n" not in str(error.value)
+
+
+def test_a_number_may_be_spelt_as_yaml_leaves_it():
+    assert GRPOSettings.of({"learning_rate": "3e-4"}).learning_rate == 0.0003
+
+
+@pytest.mark.parametrize(
+    "settings", [{"learning_rate": "fast"}, {"lora": {"rank": "big"}}, {"groups": [1]}]
+)
+def test_a_value_of_the_wrong_kind_is_one_line(settings):
+    with pytest.raises(LanguageModelError, match="a value of the wrong kind") as caught:
+        GRPOSettings.of(settings)
+    assert "\n" not in str(caught.value)
 
 
 def test_wrong_checkpoints_are_one_line(tmp_path):
