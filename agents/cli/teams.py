@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from asl_env.agents.loading import LANGUAGE_MODELS, MODEL, MODEL_FILES, load_agent
 from asl_env.episode import Role
@@ -109,12 +109,13 @@ def _language_model(
 
 def cost(team: Mapping[str, Agent], recipe: Recipe) -> list[str]:
     """What training a language model will take, in lines for a person; none for other agents."""
-    seats = {Role(seat): one for seat, one in team.items() if type(one).__name__ == "GRPOLearner"}
+    from asl_env.agents.lm.estimate import Plan, estimate
+    from asl_env.agents.lm.learner import GRPOLearner
+
+    seats = [(Role(seat), one) for seat, one in team.items() if isinstance(one, GRPOLearner)]
     if not seats:
         return []
-    from asl_env.agents.lm.estimate import Plan, estimate
-
-    role, learner = next(iter(cast("dict[Role, GRPOLearner]", seats).items()))
+    role, learner = seats[0]
     model = learner.model_of(role)
     if model.name == "nano":  # made for this; there is nothing to decide
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,7 @@ class CollapseLimits:
             raise LanguageModelError(f"collapse: window={self.window} must be at least 1")
 
 
-class Detector:
+class Detector(ABC):
     """Watches one number; warns when its mean goes wrong, and again only after it was right.
 
     Args:
@@ -65,9 +66,9 @@ class Detector:
         self._wrong = warning is not None
         return news
 
+    @abstractmethod
     def judge(self, mean: float) -> str | None:
         """Returns what is wrong with the mean, or ``None``."""
-        raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
         """What ``restore`` needs; JSON-serialisable."""

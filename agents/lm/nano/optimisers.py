@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 class Optimisers:
     """The optimisers of a warm-up as one; their state goes to and comes from plain tensors.
 
-    Muon (Jordan et al., 2024) makes the step of a matrix orthogonal; with it, small models from
-    random weights learn in about half the steps.
+    Muon (Jordan et al., 2024) makes the step of a matrix orthogonal.
 
     Args:
         model: What is trained.

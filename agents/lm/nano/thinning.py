@@ -21,8 +21,8 @@ _PASSAGES, _OTHERS = 2, 4
 class ThinTool:
     """Searches, then leaves out most of what was found, but not what the player needs.
 
-    A few sentences are a quarter of the tokens of a real result and hold one that matters, so a
-    model learns several times faster which words of a question mean which sentence.
+    A few sentences are far fewer tokens than a real result and hold one that matters: more of them
+    fit into a step, and the right one is easier to find.
 
     Args:
         world: Where to search.
