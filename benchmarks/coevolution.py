@@ -17,12 +17,11 @@ import platform
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-SETS = ("miniwiki-1hop", "miniwiki-2hop", "miniwiki-3hop", "miniwiki-compare")
 
 
 def interval(values: np.ndarray, seed: int = 0) -> str:
@@ -33,7 +32,7 @@ def interval(values: np.ndarray, seed: int = 0) -> str:
     return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
-def run(recipe: str, seed: int, folder: Path, extra: list[str]) -> float:
+def run(recipe: str, seed: int, folder: Path, extra: list[str], threads: int) -> float:
     """Runs or resumes one seed; returns the seconds it took now."""
     start = "from asl_env.agents.cli.main import main; main()"
     command = [sys.executable, "-c", start, "train", "--recipe", recipe]
@@ -41,7 +40,7 @@ def run(recipe: str, seed: int, folder: Path, extra: list[str]) -> float:
         command = [*command[:3], "train", "--resume", str(folder), "--json"]
     else:
         command += ["--seed", str(seed), "--out", str(folder), "--json", *extra]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     started = time.perf_counter()
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
@@ -78,12 +77,14 @@ def report(recipe: str, runs: list[list[dict[str, Any]]]) -> None:
         cells = [interval(true), interval(judged), interval(judged - true)]
         cells += ["–" if np.isnan(v).any() else interval(v) for v in (valid, grm)]
         print(f"| {number} | {' | '.join(cells)} |")
-    print("\n| set | untrained | last round | difference |")
+    print("\n| measured | first | last round | difference |")
     print("|---|---|---|---|")
     last = len(runs[0]) - 1
-    for name in (*SETS, "all"):
-        path = ("policy", "true") if name == "all" else ("policy", "sets", name, "true")
-        first, final = column(runs, 0, *path), column(runs, last, *path)
+    rows = [(name, 0, ("policy", "sets", name, "true")) for name in runs[0][0]["policy"]["sets"]]
+    rows += [("all sets", 0, ("policy", "true")), ("GRM accuracy", 0, ("grm", "accuracy"))]
+    rows += [("valid tasks (from round 1)", 1, ("tasks", "oracle", "valid"))]
+    for name, start, path in rows:
+        first, final = column(runs, start, *path), column(runs, last, *path)
         print(f"| {name} | {interval(first)} | {interval(final)} | {interval(final - first)} |")
 
 
@@ -116,6 +117,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--threads", type=int, default=1, help="of each run")
+    parser.add_argument("--at-a-time", type=int, default=1, help="runs side by side")
     parser.add_argument("--no-baselines", action="store_true")
     arguments, extra = parser.parse_known_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores,", end=" ")
@@ -123,11 +126,16 @@ def main() -> None:
     collected: dict[str, list[list[dict[str, Any]]]] = {}
     for recipe in arguments.recipes:
         collected[recipe] = []
-        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-            folder = arguments.out / f"{Path(recipe).stem}-{seed}"
-            seconds = run(recipe, seed, folder, extra)
-            print(f"{folder.name}: {seconds:.0f} s", flush=True)
-            collected[recipe].append(measured(folder))
+        seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+        folders = [arguments.out / f"{Path(recipe).stem}-{seed}" for seed in seeds]
+        with ThreadPoolExecutor(arguments.at_a_time) as pool:
+            jobs = [
+                pool.submit(run, recipe, seed, folder, extra, arguments.threads)
+                for seed, folder in zip(seeds, folders, strict=True)
+            ]
+            for folder, job in zip(folders, jobs, strict=True):
+                print(f"{folder.name}: {job.result():.0f} s", flush=True)
+                collected[recipe].append(measured(folder))
         report(recipe, collected[recipe])
     if not arguments.no_baselines:
         baselines(arguments.recipes[0])

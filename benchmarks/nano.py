@@ -3,7 +3,7 @@
     python benchmarks/nano.py
     python benchmarks/nano.py --model runs/nano --questions 600
 
-Greedy play over MiniWiki, three passages of 800 characters in all per search, six turns at most.
+Greedy play over MiniWiki, three passages of 600 characters in all per search, six turns at most.
 Accuracy counts golden answers and what the oracle accepts; intervals are Wilson's, 95 %.
 """
 

@@ -38,7 +38,15 @@ def play_world(
         number: Number of the world; all chance follows from seed, place and number.
     """
     rng = np.random.default_rng([settings.seed, place % 2**32, number])
-    return episodes(rng, stage.episodes, stage.episodes, settings.habits, stage.thin)
+    return episodes(
+        rng,
+        stage.episodes,
+        stage.episodes,
+        settings.habits,
+        stage.thin,
+        stage.openings,
+        stage.every_wording,
+    )
 
 
 def texts(settings: WarmupSettings) -> Iterator[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Rows that are sorted by length together.
 _SHELF = 1024
+#: Share of the tokens read that predictions are learned from; they weigh the more for it.
+_SAMPLED = 0.25
 
 
 #: Makes tokens and weights of one batch.
@@ -79,7 +81,7 @@ def batches(corpus: Corpus, tokens: int, reading: float, rng: np.random.Generato
 
     Returns:
         Functions that make the batches: tokens ``[rows, length]`` (0 where there are none) and the
-        weights of predicting them, 0 for the first of each row.
+        weights of predicting them, 0 for the first of each row and for most of what is read.
     """
     order = rng.permutation(len(corpus))
     lengths = np.diff(corpus.starts)
@@ -94,18 +96,21 @@ def batches(corpus: Corpus, tokens: int, reading: float, rng: np.random.Generato
             batch.append(row)
         found.append(batch)
     return [
-        partial(_stack, corpus, found[at], reading) for at in rng.permutation(len(found)).tolist()
+        partial(_stack, corpus, found[at], reading, int(rng.integers(2**63)))
+        for at in rng.permutation(len(found)).tolist()
     ]
 
 
 def _stack(
-    corpus: Corpus, rows: list[int], reading: float
+    corpus: Corpus, rows: list[int], reading: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rng = np.random.default_rng(seed)
     parts = [corpus.row(row) for row in rows]
     longest = max(len(ids) for ids, _ in parts)
     ids = np.zeros((len(rows), longest), np.int64)
     weights = np.zeros((len(rows), longest), np.float32)
     for at, (row, said) in enumerate(parts):
         ids[at, : len(row)] = row
-        weights[at, 1 : len(row)] = np.where(said[1:], 1.0, reading)
+        kept = (rng.random(len(row) - 1) < _SAMPLED) * (reading / _SAMPLED)
+        weights[at, 1 : len(row)] = np.where(said[1:], 1.0, kept)
     return ids, weights

@@ -178,15 +178,19 @@ def narrow_bank() -> Bank:
 
 
 @cache
-def wide_bank() -> Bank:
+def wide_bank(*, rare: bool = False) -> Bank:
     """The generator's templates, more wordings, and sentences of articles turned to questions.
 
     Held-out wordings are in none of them.
+
+    Args:
+        rare: Adds the wordings of ``rare_wordings.txt``, a few dozen per relation.
     """
     words = {use: list(texts) for use, texts in bank("generator").items()}
-    more = files("asl_env.agents.lm.nano").joinpath("wordings.txt").read_text("utf-8")
-    for template in read(more, "wordings.txt"):
-        words.setdefault((template.relation, template.use), []).append(template.text)
+    for name in ("wordings.txt", "rare_wordings.txt")[: 1 + rare]:
+        more = files("asl_env.agents.lm.nano").joinpath(name).read_text("utf-8")
+        for template in read(more, name):
+            words.setdefault((template.relation, template.use), []).append(template.text)
     for relation in RELATIONS:
         for sentence in PHRASINGS[relation]:
             stem = sentence.rstrip(".")

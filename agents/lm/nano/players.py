@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
-from asl_env.agents.lm.nano.plans import Plan, Planner, is_trained, narrow_bank
+from asl_env.agents.lm.nano.plans import Plan, Planner, is_trained, narrow_bank, wide_bank
 from asl_env.agents.lm.nano.worlds import NamedWorld
 from asl_env.corpora.miniwiki.facts import Fact
 from asl_env.corpora.miniwiki.grammar import Hop
@@ -57,8 +57,8 @@ class Habits:
 
     stops_early: float = 0.5
     names_only: float = 0.25
-    gives_up: float = 0.5
-    judges_by_looks: float = 0.5
+    gives_up: float = 0.4
+    judges_by_looks: float = 0.3
     guesses_verdict: float = 0.1
     asks_wrongly: float = 0.2
     asks_loosely: float = 0.3
@@ -82,11 +82,19 @@ class Players:
         world: Where they play.
         rng: All chance.
         habits: How careless they are.
+        every_wording: Whether questions come in rare wordings too.
     """
 
-    def __init__(self, world: NamedWorld, rng: np.random.Generator, habits: Habits) -> None:
+    def __init__(
+        self,
+        world: NamedWorld,
+        rng: np.random.Generator,
+        habits: Habits,
+        *,
+        every_wording: bool = False,
+    ) -> None:
         self.world = world
-        self.planner = Planner(world.facts)
+        self.planner = Planner(world.facts, wide_bank(rare=every_wording))
         self.asker = Planner(world.facts, narrow_bank())
         self._dialect = AslDialect()
         self._rng = rng
@@ -157,6 +165,7 @@ class Players:
                 yield self._verdict(self._does(0.3), "It is not there.")
                 return
             think = plan.statement(number)
+        think = f"{think} The answer given is {claim.answer}."
         right = claim.label == "correct"
         if self._does(self._habits.guesses_verdict):
             right = self._does(0.5)

@@ -19,32 +19,41 @@ class Stage:
         worlds: Freshly named worlds to play in.
         episodes: Episodes per world.
         thin: Share of episodes in which searches show a few sentences only.
+        openings: First turns of further episodes, per episode: they teach to read questions.
         reading: Weight of predicting what the model reads; what it says weighs 1. Predicting names
             that were read before teaches to copy.
         learning_rate: At its peak.
+        every_wording: Whether questions come in rare wordings too.
         passes: How often all episodes are gone through.
     """
 
     worlds: int
     episodes: int
     thin: float
+    openings: float
     reading: float
     learning_rate: float
+    every_wording: bool = False
     passes: int = 1
 
     def __post_init__(self) -> None:
         for name in ("worlds", "episodes", "passes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if not 0.0 <= self.thin <= 1.0 or self.reading < 0.0 or self.learning_rate < 0.0:
-            raise ValueError("thin is a share, reading and learning_rate are not negative")
+        if not 0.0 <= self.thin <= 1.0:
+            raise ValueError(f"thin={self.thin} is no share between 0 and 1")
+        for name in ("openings", "reading", "learning_rate"):
+            if getattr(self, name) < 0.0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
 
-#: From random weights: first to read and to copy, then which words mean which sentence, then both.
+#: From random weights: first to read and to copy, then which words mean which sentence, then both;
+#: at last the many ways in which one can ask.
 FROM_NOTHING = (
-    Stage(140, 240, 0.3, 0.15, 8e-3),
-    Stage(88, 700, 0.6, 0.05, 6e-3),
-    Stage(28, 700, 0.4, 0.03, 4e-3),
+    Stage(120, 240, 0.6, 1.0, 0.15, 8e-3),
+    Stage(110, 600, 0.5, 1.0, 0.05, 6e-3),
+    Stage(30, 600, 0.3, 0.5, 0.03, 4e-3),
+    Stage(27, 600, 0.5, 4.0, 0.03, 4e-3, every_wording=True),
 )
 
 
@@ -104,7 +113,7 @@ class WarmupSettings:
 
 #: What a model that can read already is warmed up with: an adapter, and few episodes.
 GIVEN_MODEL = WarmupSettings(
-    stages=(Stage(4, 240, 0.3, 0.0, 5e-4),), batch_tokens=4096, lora_rank=16, save_every=20
+    stages=(Stage(4, 240, 0.3, 0.0, 0.0, 5e-4),), batch_tokens=4096, lora_rank=16, save_every=20
 )
 
 

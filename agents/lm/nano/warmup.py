@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asl_env.agents.lm.nano.attention import NAME as ATTENTION
+from asl_env.agents.lm.nano.attention import train_in_blocks
 from asl_env.agents.lm.nano.gathering import VALIDATION, Progress, gather, texts
 from asl_env.agents.lm.nano.imitation import Corpus, batches
 from asl_env.agents.lm.nano.optimisers import Optimisers
@@ -35,7 +37,7 @@ RECORD = "warmup.json"
 #: Folder of what a killed warm-up goes on from.
 UNFINISHED = "unfinished"
 #: What the loss is measured on at the end: worlds of their own, whole results.
-_CHECK = Stage(2, 240, 0.0, 0.0, 0.0)
+_CHECK = Stage(2, 240, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass
@@ -81,7 +83,7 @@ def warmup(
     _claim(folder, settings, None if given is None else given.name)
     tokenizer = _tokenizer(settings, folder, given)
     count = processes or os.cpu_count() or 1
-    trainer = _Trainer(settings, _model(settings, tokenizer, given, device))
+    trainer = _Trainer(settings, _model(settings, tokenizer, given, device), given is None)
     trainer.load(folder / UNFINISHED)
     for number in range(trainer.stage, len(settings.stages)):
         stage = settings.stages[number]
@@ -168,10 +170,13 @@ _NOTED = ("stage", "step", "steps", "tokens", "losses")
 class _Trainer:
     """Weights, optimisers, and how far they are."""
 
-    def __init__(self, settings: WarmupSettings, model: Any) -> None:
+    def __init__(self, settings: WarmupSettings, model: Any, nano: bool) -> None:
         self.settings = settings
         self.device = str(next(model.parameters()).device)
         self.model = model.train()
+        self.nano = nano
+        if nano and self.device == "cpu" and _has_bfloat16("cpu"):
+            train_in_blocks(model)
         self.optimisers = self._new_optimisers()
         self.stage = 0
         self.step = 0  # within the stage
@@ -223,14 +228,25 @@ class _Trainer:
 
         tokens = torch.from_numpy(ids).to(self.device)
         share = torch.from_numpy(weights[:, 1:]).to(self.device).flatten()
+        wanted = share.nonzero()[:, 0]
+        share = share[wanted]
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=_has_bfloat16(kind)):
-            logits = self.model(input_ids=tokens, use_cache=False).logits[:, :-1]
+            logits = self._logits(tokens, wanted)
         each = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
+            logits.float(), tokens[:, 1:].flatten()[wanted], reduction="none"
         )
         said = share == 1.0
         return (each * share).sum() / share.sum(), float(each.detach()[said].mean())
+
+    def _logits(self, tokens: Any, wanted: Any) -> Any:
+        """The predictions at some places of the flattened rows, the last of each row left out."""
+        if not self.nano:
+            return (
+                self.model(input_ids=tokens, use_cache=False).logits[:, :-1].flatten(0, 1)[wanted]
+            )
+        states = self.model.model(input_ids=tokens, use_cache=False).last_hidden_state
+        return self.model.lm_head(states[:, :-1].flatten(0, 1)[wanted])
 
     def measure(self, corpus: Corpus) -> float:
         """Mean loss of what the model says, on episodes it has not seen."""
@@ -300,6 +316,8 @@ def _finish(folder: Path, model: Any, tokenizer: Any, record: dict[str, Any]) ->
 
     from asl_env.agents.lm.checkpoint import save_model
 
+    if model.config._attn_implementation == ATTENTION:
+        model.set_attn_implementation("sdpa")
     if all(one.requires_grad for one in model.parameters()):
         model = model.to("cpu", torch.bfloat16)
     save_model(model.eval(), tokenizer, folder)

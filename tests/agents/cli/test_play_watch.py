@@ -123,7 +123,9 @@ def test_what_a_tokenizer_splits_badly_is_told(tiny_folder, capsys):
 
 def test_a_terminal_gets_colours_and_nothing_that_moves_its_cursor():
     shown = io.StringIO()
-    console = Console(file=shown, force_terminal=True, color_system="standard", width=80)
+    console = Console(
+        file=shown, force_terminal=True, color_system="standard", no_color=False, width=80
+    )
     silent = Console(file=io.StringIO())
 
     class Odd:

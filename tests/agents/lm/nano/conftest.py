@@ -8,4 +8,4 @@ from asl_env.agents.lm.nano.worlds import make_world
 
 @pytest.fixture(scope="session")
 def world():
-    return make_world(np.random.default_rng(0), top_k=3, max_chars=800)
+    return make_world(np.random.default_rng(0), top_k=3, max_chars=600)

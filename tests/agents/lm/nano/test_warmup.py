@@ -12,7 +12,7 @@ from asl_env.agents.lm.nano.warmup import Looks, warmup
 from asl_env.errors import LanguageModelError, RunError
 
 SETTINGS = WarmupSettings(
-    stages=(Stage(1, 40, 0.0, 0.15, 8e-3), Stage(1, 40, 1.0, 0.0, 4e-3)),
+    stages=(Stage(1, 40, 0.0, 0.5, 0.15, 8e-3), Stage(1, 40, 1.0, 0.0, 0.0, 4e-3)),
     tokenizer_worlds=1,
     batch_tokens=2048,
     save_every=3,
@@ -81,7 +81,7 @@ def test_a_given_model_learns_with_an_adapter(finished, tmp_path):
     given = load_language_model(finished[0])
     base = weights(finished[0])
     settings = WarmupSettings(
-        stages=(Stage(1, 20, 1.0, 0.0, 1e-3),), batch_tokens=2048, lora_rank=2, save_every=3
+        stages=(Stage(1, 20, 1.0, 0.0, 0.0, 1e-3),), batch_tokens=2048, lora_rank=2, save_every=3
     )
     record = warmup(settings, tmp_path, given, processes=1)
     assert record["model"] == given.name
@@ -122,6 +122,7 @@ def test_settings_are_changed_by_name():
         ("seed=many", "'many' is no whole number"),
         ("habits.slips=7", "habit slips=7.0 is no share"),
         ("stages.0.worlds=0", "worlds=0 must be at least 1"),
+        ("stages.0.openings=-2", r"openings=-2\.0 must not be negative"),
         ("seed", "write field=value"),
     ],
 )
