@@ -35,6 +35,7 @@ def episodes(
     thin: float = 0.0,
     openings: float = 0.0,
     every_wording: bool = False,
+    comparisons: float = 0.0,
 ) -> Iterator[Trajectory]:
     """Plays scripted episodes, so many in each world.
 
@@ -47,9 +48,11 @@ def episodes(
         openings: First turns of further episodes, per episode: few tokens that teach to read
             questions.
         every_wording: Whether questions come in rare wordings too.
+        comparisons: Verdicts without the searches before them, per episode: few tokens that teach
+            to compare.
 
     Yields:
-        Finished episodes of all seats, and openings of the policy's and the GRM's.
+        Finished episodes of all seats, openings of the policy's and the GRM's, and comparisons.
     """
     players: Players | None = None
     for number in range(count):
@@ -63,6 +66,8 @@ def episodes(
         yield perform(part, tool)
         for _ in range(int(openings) + (rng.random() < openings % 1.0)):
             yield _opening(_question(players, Role(rng.choice(_READERS)), rng))
+        for _ in range(int(comparisons) + (comparisons > 0 and rng.random() < comparisons % 1.0)):
+            yield perform(players.compare(_hops(rng)), tool)
 
 
 def _draw(players: Players, rng: np.random.Generator) -> Part:
@@ -72,8 +77,12 @@ def _draw(players: Players, rng: np.random.Generator) -> Part:
 
 def _question(players: Players, role: Role, rng: np.random.Generator) -> Part:
     """A question to answer, or a claim about one to judge."""
-    hops = 1 + int(rng.choice(len(HOPS), p=HOPS))
+    hops = _hops(rng)
     return players.solve(hops) if role is Role.POLICY else players.judge(hops)
+
+
+def _hops(rng: np.random.Generator) -> int:
+    return 1 + int(rng.choice(len(HOPS), p=HOPS))
 
 
 def _opening(part: Part) -> Trajectory:

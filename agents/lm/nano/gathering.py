@@ -46,6 +46,7 @@ def play_world(
         stage.thin,
         stage.openings,
         stage.every_wording,
+        stage.comparisons,
     )
 
 
@@ -90,7 +91,7 @@ def gather(
 
 def _encoded(job: tuple[WarmupSettings, Stage, int, int, str]) -> Corpus:
     settings, stage, place, number, folder = job
-    return encode(play_world(settings, stage, place, number), _template(folder))
+    return encode(play_world(settings, stage, place, number), _template(folder), stage.stress)
 
 
 @cache

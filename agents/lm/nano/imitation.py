@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asl_env.agents.lm.record import TokenRecord, record_of
-from asl_env.episode import Trajectory, Turn
+from asl_env.episode import Role, Trajectory, Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _SHELF = 1024
 #: Share of the tokens read that predictions are learned from; they weigh the more for it.
 _SAMPLED = 0.25
+#: What a turn says that had to be read or compared: a finding, a verdict.
+_STRESSED = re.compile(r"(?<= is )[^<]*?(?=\.(?: The answer given is|</think>))|conclusion: \w+")
+_VERDICT = re.compile(r"conclusion: \w+")
 
 
 #: Makes tokens and weights of one batch.
@@ -33,7 +37,7 @@ class Corpus:
 
     Attributes:
         ids: All tokens (int32).
-        said: 1 where the model speaks (uint8).
+        said: 0 where the model does not speak, else how much a token weighs (uint8).
         starts: Where each row begins, and the end of the last.
     """
 
@@ -45,20 +49,50 @@ class Corpus:
         return len(self.starts) - 1
 
     def row(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """Tokens of a row, and where the model speaks."""
+        """Tokens of a row, and what they weigh."""
         part = slice(self.starts[number], self.starts[number + 1])
         return self.ids[part], self.said[part]
 
 
-def encode(episodes: Iterable[Trajectory], template: ChatTemplate) -> Corpus:
-    """Turns episodes into rows of tokens, exactly as a model that plays them sees and says them."""
-    records = [_record(episode, template) for episode in episodes]
-    lengths = [len(record.ids) for record in records]
+def encode(episodes: Iterable[Trajectory], template: ChatTemplate, stress: int = 1) -> Corpus:
+    """Turns episodes into rows of tokens, exactly as a model that plays them sees and says them.
+
+    Args:
+        episodes: Scripted play.
+        template: The chat template of the model that will learn.
+        stress: Weight of findings and verdicts; other tokens that are said weigh 1.
+    """
+    ids, said = [], []
+    for episode in episodes:
+        record = _record(episode, template)
+        ids.append(np.asarray(record.ids, np.int32))
+        said.append(_weights(episode, record, template, stress))
     return Corpus(
-        np.concatenate([np.asarray(record.ids, np.int32) for record in records]),
-        np.concatenate([np.asarray(record.mask, np.uint8) for record in records]),
-        np.cumsum([0, *lengths]),
+        np.concatenate(ids), np.concatenate(said), np.cumsum([0, *(len(row) for row in ids)])
     )
+
+
+def is_comparison(episode: Trajectory) -> bool:
+    """Whether an episode is a verdict and nothing else."""
+    return episode.role is Role.GRM and episode.answer is not None and not episode.tool_calls
+
+
+def _weights(
+    episode: Trajectory, record: TokenRecord, template: ChatTemplate, stress: int
+) -> NDArray[np.uint8]:
+    weights = np.asarray(record.mask, np.uint8)
+    if is_comparison(episode):
+        weights[:] = 0  # the verdict apart: nobody should learn to judge without searching
+    elif stress == 1:
+        return weights
+    spoken = (span for span in record.spans if span.kind == "model")
+    for turn, span in zip(episode.turns, spoken, strict=True):
+        for match in (_VERDICT if is_comparison(episode) else _STRESSED).finditer(turn.text):
+            # A name has the same tokens wherever it stands, so what comes before can be counted.
+            first = len(template.encode(turn.text[: match.start()].rstrip(" ")))
+            last = len(template.encode(turn.text[: match.end()]))
+            weights[span.start + first : span.start + last] = stress
+    return weights
 
 
 def _record(episode: Trajectory, template: ChatTemplate) -> TokenRecord:
@@ -76,7 +110,7 @@ def batches(corpus: Corpus, tokens: int, reading: float, rng: np.random.Generato
     Args:
         corpus: The rows.
         tokens: Tokens per batch at most, padding included.
-        reading: Weight of predicting what the model reads; what it says weighs 1.
+        reading: Weight of predicting what the model reads; what it says weighs at least 1.
         rng: The order.
 
     Returns:
@@ -112,5 +146,5 @@ def _stack(
     for at, (row, said) in enumerate(parts):
         ids[at, : len(row)] = row
         kept = (rng.random(len(row) - 1) < _SAMPLED) * (reading / _SAMPLED)
-        weights[at, 1 : len(row)] = np.where(said[1:], 1.0, kept)
+        weights[at, 1 : len(row)] = np.where(said[1:], said[1:], kept)
     return ids, weights

@@ -152,6 +152,18 @@ class Players:
         claim = Claim("nano", plan.question, answer, "correct" if right else "wrong")
         return Part(claim, self._judge(plan, claim), plan.facts)
 
+    def compare(self, hops: int) -> Part:
+        """A claim and nothing but the verdict on it, given what a search would have found."""
+        plan = self.planner.draw(hops, self._rng)
+        right = self._does(0.5)
+        answer = plan.answer if right else self._wrong(plan)
+        claim = Claim("nano", plan.question, answer, "correct" if right else "wrong")
+        return Part(claim, _saying(self._verdict(right, self._found(plan, claim))), plan.facts)
+
+    def _found(self, plan: Plan, claim: Claim) -> str:
+        """The last finding beside the answer given."""
+        return f"{plan.statement(len(plan.hops) - 1)} The answer given is {claim.answer}."
+
     def _judge(self, plan: Plan, claim: Claim) -> Script:
         if self._does(self._habits.judges_by_looks):
             shown = yield self._search(plan.queries[0], "Is it mentioned?")
@@ -165,11 +177,10 @@ class Players:
                 yield self._verdict(self._does(0.3), "It is not there.")
                 return
             think = plan.statement(number)
-        think = f"{think} The answer given is {claim.answer}."
         right = claim.label == "correct"
         if self._does(self._habits.guesses_verdict):
             right = self._does(0.5)
-        yield self._verdict(right, think)
+        yield self._verdict(right, self._found(plan, claim))
 
     def _wrong(self, plan: Plan) -> str:
         """A wrong answer: what a careless policy says, or the object of a like fact."""
@@ -349,3 +360,8 @@ def _meaning(plan: Plan, hops: int) -> Meaning:
     for hop in plan.hops[:hops]:
         meaning = Step(hop.relation, hop.forward, meaning)
     return meaning
+
+
+def _saying(text: str) -> Script:
+    """A script of one turn."""
+    yield text

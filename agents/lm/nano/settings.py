@@ -24,6 +24,8 @@ class Stage:
             that were read before teaches to copy.
         learning_rate: At its peak.
         every_wording: Whether questions come in rare wordings too.
+        comparisons: Verdicts without the searches before them, per episode: they teach to compare.
+        stress: Weight of findings and verdicts, which have to be read and compared.
         passes: How often all episodes are gone through.
     """
 
@@ -34,26 +36,28 @@ class Stage:
     reading: float
     learning_rate: float
     every_wording: bool = False
+    comparisons: float = 0.0
+    stress: int = 1
     passes: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("worlds", "episodes", "passes"):
+        for name in ("worlds", "episodes", "stress", "passes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if not 0.0 <= self.thin <= 1.0:
             raise ValueError(f"thin={self.thin} is no share between 0 and 1")
-        for name in ("openings", "reading", "learning_rate"):
+        for name in ("openings", "comparisons", "reading", "learning_rate"):
             if getattr(self, name) < 0.0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
 
 #: From random weights: first to read and to copy, then which words mean which sentence, then both;
-#: at last the many ways in which one can ask.
+#: at last the many ways in which one can ask, with stress on what has to be read and compared.
 FROM_NOTHING = (
     Stage(120, 240, 0.6, 1.0, 0.15, 8e-3),
     Stage(110, 600, 0.5, 1.0, 0.05, 6e-3),
     Stage(30, 600, 0.3, 0.5, 0.03, 4e-3),
-    Stage(27, 600, 0.5, 4.0, 0.03, 4e-3, every_wording=True),
+    Stage(24, 600, 0.5, 3.0, 0.03, 4e-3, every_wording=True, comparisons=5.0, stress=3),
 )
 
 

@@ -236,7 +236,7 @@ class _Trainer:
         each = torch.nn.functional.cross_entropy(
             logits.float(), tokens[:, 1:].flatten()[wanted], reduction="none"
         )
-        said = share == 1.0
+        said = share >= 1.0
         return (each * share).sum() / share.sum(), float(each.detach()[said].mean())
 
     def _logits(self, tokens: Any, wanted: Any) -> Any:
@@ -257,7 +257,7 @@ class _Trainer:
             rng = np.random.default_rng(0)
             for make in batches(corpus, self.settings.batch_tokens, 0.0, rng):
                 ids, weights = make()
-                said = float((weights == 1.0).sum())
+                said = float((weights >= 1.0).sum())
                 total += self._loss(ids, weights)[1] * said
                 count += said
         return total / count

@@ -82,3 +82,25 @@ def test_an_episode_becomes_the_tokens_that_a_player_sees_and_says(played):
         spoken = template.tokenizer.decode(ids[said == 1])
         for turn in episode.turns:
             assert turn.text in spoken
+
+
+def test_findings_and_verdicts_can_weigh_more(played):
+    from asl_env.agents.lm.loading import load_language_model
+    from asl_env.agents.lm.template import ChatTemplate
+
+    template = ChatTemplate(load_language_model("nano").tokenizer)
+    even, stressed = encode(played, template), encode(played, template, stress=5)
+    assert set(even.said) == {0, 1}
+    np.testing.assert_array_equal(stressed.said > 0, even.said > 0)
+    found = 0
+    for number, episode in enumerate(played):
+        ids, weights = stressed.row(number)
+        heavy = template.tokenizer.decode(ids[weights == 5])
+        if episode.answer is None:
+            continue
+        if episode.role is Role.GRM:
+            assert heavy.endswith(episode.answer)
+        elif f" is {episode.answer}.</think>" in episode.turns[-1].text:
+            found += 1
+            assert episode.answer in heavy
+    assert found > 5

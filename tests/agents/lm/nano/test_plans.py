@@ -1,12 +1,17 @@
 """A plan leads from the question to its answer, and no held-out wording is in it."""
 
+import re
+from collections import defaultdict
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
 from asl_env.agents.lm.nano.plans import Planner, is_trained, narrow_bank, wide_bank
 from asl_env.corpora.miniwiki.facts import Facts, load
 from asl_env.corpora.miniwiki.oracle import Oracle
-from asl_env.corpora.miniwiki.templates import bank
+from asl_env.corpora.miniwiki.phrasings import PHRASINGS
+from asl_env.corpora.miniwiki.templates import bank, read
 from asl_env.text import normalize
 
 
@@ -42,13 +47,33 @@ def test_no_wording_is_held_out():
         return normalize(text.replace("{x}", "slot"))
 
     held = {bare(text) for texts in bank("heldout").values() for text in texts}
-    assert not held & {bare(text) for texts in wide_bank().values() for text in texts}
+    words = wide_bank(rare=True)
+    assert not held & {bare(text) for texts in words.values() for text in texts}
+
+
+def runs(texts):
+    """All runs of four words."""
+    for text in texts:
+        words = re.findall(r"[a-z0-9]+(?:'[a-z]+)?", re.sub(r"{\w}('s)?", " ", text.lower()))
+        yield from zip(*(words[at:] for at in range(4)), strict=False)
+
+
+def test_rare_wordings_share_no_four_words_in_a_row_with_held_out_ones():
+    own = {key: set(runs(texts)) for key, texts in bank("generator").items()}
+    known = set().union(*own.values(), *(set(runs(texts)) for texts in PHRASINGS.values()))
+    held = defaultdict(set)
+    for (relation, _), texts in bank("heldout").items():
+        held[relation].update(runs(texts))
+    rare = files("asl_env.agents.lm.nano").joinpath("rare_wordings.txt").read_text("utf-8")
+    for template in read(rare, "rare_wordings.txt"):
+        assert not (set(runs([template.text])) & held[template.relation]) - known, template
 
 
 def test_there_are_many_wordings_beyond_the_generators():
-    wide, narrow = wide_bank(), narrow_bank()
+    rare, wide, narrow = wide_bank(rare=True), wide_bank(), narrow_bank()
     assert sum(map(len, wide.values())) > 3 * sum(map(len, narrow.values()))
-    assert set(narrow) <= set(wide)
+    assert sum(map(len, rare.values())) > 2 * sum(map(len, wide.values()))
+    assert set(narrow) <= set(wide) == set(rare)
 
 
 def test_no_entity_that_is_kept_for_evaluation_is_asked_about(planner):
