@@ -15,6 +15,7 @@ __all__ = [
     "RecordError",
     "RunError",
     "SearchUnavailableError",
+    "ServerError",
     "did_you_mean",
 ]
 
@@ -29,6 +30,10 @@ class BadIndexError(AslError):
 
 class SearchUnavailableError(AslError):
     """The search backend failed after its retries; the episode becomes invalid, never a zero."""
+
+
+class ServerError(AslError):
+    """A search server that cannot be started, or an address or setting that it cannot use."""
 
 
 class AgentError(AslError):

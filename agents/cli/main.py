@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command(f"{_HERE}.report", "report", "Write a run folder's report as one HTML file."),
     "corpus": Command(f"{_HERE}.corpus", "app", "Get and build corpora."),
     "index": Command(f"{_HERE}.index", "app", "Build, check and search indexes."),
+    "serve": Command(f"{_HERE}.serve", "serve", "Serve an index to many clients over HTTP."),
     "model": Command(f"{_HERE}.model", "app", "Get real language models."),
     "warmup": Command(f"{_HERE}.warmup", "warmup", "Teach a language model the forms of play."),
     "doctor": Command(f"{_HERE}.doctor", "doctor", "Check this installation and say what to do."),

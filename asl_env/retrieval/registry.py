@@ -28,10 +28,12 @@ def make_retriever(spec: str | Path | Retriever) -> Retriever:
         spec: A retriever (returned as it is); ``"miniwiki"``, ``"wiki-vital"`` or another corpus
             with a name (BM25, shared by the whole process; built or opened by the first search,
             not here); ``"null"`` (fixed hits, for benchmarks); a name from the entry-point group
-            ``asl_env.retrievers``; or an index folder.
+            ``asl_env.retrievers``; the address of a search server (``"http://127.0.0.1:8000"``,
+            several separated by commas); or an index folder.
 
     Raises:
         BadIndexError: If the name is unknown, or the folder is no index that can be opened.
+        ServerError: If an address cannot be one.
     """
     if not isinstance(spec, (str, Path)):
         return spec
@@ -41,6 +43,10 @@ def make_retriever(spec: str | Path | Retriever) -> Retriever:
         from asl_env.retrieval.null import NullRetriever
 
         return NullRetriever()
+    if "://" in spec:
+        from asl_env.retrieval.http import HttpRetriever
+
+        return HttpRetriever(spec)
     if spec == "miniwiki" or spec in _corpora():
         return _corpus(spec)
     plugin = load_plugin(GROUP, spec)

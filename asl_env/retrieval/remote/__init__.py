@@ -1,0 +1,1 @@
+"""The parts of the HTTP retriever: connections, choice of a server, reading of replies."""

@@ -1,0 +1,1 @@
+"""A search server: one index for many clients, in the wire forms that search agents speak."""
