@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 NAMES = ("miniwiki", *download.PACKAGES)
 
 
+#: Stores of this many passages are not read whole to draw a few topics.
+_DRAWN_FROM = 1_000_000
+
+#: Passages looked at per topic, before the store is taken to have fewer topics than wanted.
+_DRAWS = 20
+
+
 @dataclass(frozen=True)
 class Survey:
     """What one pass over a corpus tells."""
@@ -140,6 +147,17 @@ class StoreCorpus(Corpus):
     def titles(self) -> Sequence[str]:
         """Every different non-empty title, in order of first occurrence."""
         return tuple(dict.fromkeys(p.title for p in self.store if p.title))
+
+    def topics(self, rng: np.random.Generator, n: int) -> list[str]:
+        """Draws topics; from a large store those of random passages, without reading them all."""
+        found: dict[str, None] = {}
+        if self.count >= _DRAWN_FROM:
+            for row in rng.integers(self.count, size=_DRAWS * n).tolist():
+                if len(found) == n:
+                    break
+                passage = self.store[row]
+                found[passage.title or " ".join(passage.text.split()[:6])] = None
+        return list(found) if len(found) == n else super().topics(rng, n)
 
 
 class FileCorpus(Corpus):

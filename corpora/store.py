@@ -20,6 +20,7 @@ import struct
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
@@ -119,9 +120,13 @@ class PassageStore:
 
     def __iter__(self) -> Iterator[Passage]:
         """Yields every passage in row order."""
+        return self.between(0, self.count)
+
+    def between(self, first: int, stop: int) -> Iterator[Passage]:
+        """Yields the passages of rows ``first`` to before ``stop``, in order."""
         step = 128 * ROWS_PER_BLOCK
-        for start in range(0, self.count, step):
-            offsets = self._offsets[start : start + step + 1].tolist()
+        for start in range(first, stop, step):
+            offsets = self._offsets[start : min(start + step, stop) + 1].tolist()
             for row in range(len(offsets) - 1):
                 record = (
                     self._data[offsets[row] : offsets[row + 1]]
@@ -129,6 +134,20 @@ class PassageStore:
                     else self._record(start + row)
                 )
                 yield self._decode(record, start + row)
+
+    @property
+    def text_bytes(self) -> int:
+        """Size of all records, before compression."""
+        return int(self._offsets[-1])
+
+    def stretches(self, size: int) -> list[range]:
+        """Cuts the rows into stretches of at most ``size`` bytes of text, or of one passage."""
+        cuts = [0]
+        while cuts[-1] < self.count:
+            limit = int(self._offsets[cuts[-1]]) + size
+            stop = int(np.searchsorted(self._offsets, np.uint64(limit), side="right")) - 1
+            cuts.append(max(stop, cuts[-1] + 1))
+        return [range(first, stop) for first, stop in pairwise(cuts)]
 
     def row_of(self, passage_id: str) -> int | None:
         """Returns the row of an id, or ``None``."""

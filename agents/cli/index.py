@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -29,6 +30,7 @@ class Kind(str, Enum):
     """Kinds of index."""
 
     bm25 = "bm25"
+    bm25_disk = "bm25-disk"
     flat = "faiss-flat"
     hnsw = "faiss-hnsw"
     ivfpq = "faiss-ivfpq"
@@ -43,11 +45,21 @@ class Dense(str, Enum):
     ivfpq = "faiss-ivfpq"
 
 
+class Compress(str, Enum):
+    """Ways to write the passages."""
+
+    none = "none"
+    zlib = "zlib"
+
+
 @app.command()
 def build(
     corpus: Annotated[str, typer.Argument(help="A corpus by name, a passage store, or a file.")],
     out: Annotated[Path, typer.Argument(help="Folder of the index to write.")],
-    kind: Annotated[Kind, typer.Option(help="What to search with.")] = Kind.bm25,
+    kind: Annotated[
+        Kind,
+        typer.Option(help="What to search with; bm25 is bm25-disk from a million passages on."),
+    ] = Kind.bm25,
     analyser: Annotated[
         str, typer.Option(help="For BM25: english, english-unstemmed, words, or a Snowball name.")
     ] = "english",
@@ -56,10 +68,23 @@ def build(
         typer.Option(help="For faiss: static, minilm, or a sentence-transformers name or folder."),
     ] = "static",
     dense: Annotated[Dense, typer.Option(help="Dense part of a hybrid.")] = Dense.flat,
+    compress: Annotated[
+        Compress | None,
+        typer.Option(help="How the passages are written; by default as they are in a store."),
+    ] = None,
+    memory: Annotated[
+        str, typer.Option(help="For bm25-disk: memory of all processes together, such as 8GB.")
+    ] = "4GB",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="For bm25-disk: processes; one per core by default.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an index that is there.")] = False,
     json: Json = False,
 ) -> None:
-    """Build an index folder; an interrupted build leaves what was there before."""
+    """Build an index folder; an interrupted build leaves what was there before.
+
+    Run the same command again after an interruption: bm25-disk goes on where it was.
+    """
     from asl_env.agents.cli import console
     from asl_env.retrieval.index import build_index
 
@@ -71,6 +96,9 @@ def build(
             analyser=analyser,
             encoder=encoder,
             dense=dense.value,
+            compression=None if compress is None else compress.value,
+            memory=memory,
+            workers=workers or os.cpu_count() or 1,
             overwrite=overwrite,
             progress=tell,
         )
@@ -162,7 +190,14 @@ def _facts(folder: Path, info: IndexInfo) -> dict[str, Any]:
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
     """A bar on standard error, one line for the stage at work."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from asl_env.agents.cli import console
 
@@ -171,11 +206,19 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=console.status(), transient=True) as bar:
         task = bar.add_task("starting", total=None)
+        stages: list[str] = []
 
         def tell(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
+            if stages[-1:] == [stage]:
+                bar.update(task, completed=done, total=total)
+                return
+            # What an earlier build has done already says nothing about speed.
+            stages.append(stage)
+            bar.reset(task, description=stage, completed=done, total=total)
 
         yield tell

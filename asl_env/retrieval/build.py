@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from asl_env.corpora.catalog import Corpus, FileCorpus, open_corpus
+from asl_env.corpora.catalog import Corpus, FileCorpus, StoreCorpus, open_corpus
 from asl_env.corpora.errors import CorpusError
 from asl_env.corpora.formats import read_passages
+from asl_env.corpora.linking import link_store
 from asl_env.corpora.passages import Passage
 from asl_env.corpora.report import ReadReport
+from asl_env.corpora.scratch import Scratch
 from asl_env.corpora.store import PassageStore
-from asl_env.corpora.writer import move_into_place, write_store
+from asl_env.corpora.writer import Compression, write_store
 from asl_env.errors import BadIndexError, did_you_mean
 from asl_env.protocols import Encoder
 from asl_env.retrieval.analyser import Analyser
-from asl_env.retrieval.bm25 import array_path, indexed_text, write_header
 from asl_env.retrieval.dense import DENSE_KINDS, build_faiss, encode_all, save_faiss
+from asl_env.retrieval.disk.budget import Budget, parse_size
 from asl_env.retrieval.encoders import encoder_name, make_encoder
+from asl_env.retrieval.engines import DISK, engine_for, write_in_memory_layout, write_on_disk
 from asl_env.retrieval.manifest import (
     BM25,
     DENSE,
@@ -38,9 +36,18 @@ from asl_env.retrieval.manifest import (
     file_facts,
     write_manifest,
 )
-from asl_env.retrieval.postings import PostingsBuilder
 
-KINDS = ("bm25", *DENSE_KINDS, "hybrid")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Kinds of index without a dense part.
+_LEXICAL = ("bm25", "bm25-disk")
+
+KINDS = (*_LEXICAL, *DENSE_KINDS, "hybrid")
+
+#: Bytes that a build may take when nothing is said.
+MEMORY = 4 << 30
 
 #: Told how far a build is: stage, passages done, passages in all (``None`` while unknown).
 Progress = Callable[[str, int, "int | None"], None]
@@ -61,17 +68,24 @@ class Options:
         analyser: Analyser of BM25.
         encoder: Encoder of the dense part.
         dense: Kind of the dense part of a hybrid.
+        compression: How the passages are written; ``None`` leaves a store as it is.
+        memory: Bytes that building an on-disk BM25 may take.
+        workers: Processes that build it.
 
     Raises:
-        BadIndexError: If a kind is unknown.
+        BadIndexError: If a kind is unknown, or the memory or the workers are too few.
     """
 
     kind: str = "bm25"
     analyser: str = "english"
     encoder: str | Path | Encoder = "static"
     dense: str = "faiss-flat"
+    compression: Compression | None = None
+    memory: int = MEMORY
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        Budget(self.memory, self.workers)
         for name, value, known in (("kind", self.kind, KINDS), ("dense", self.dense, DENSE_KINDS)):
             if value not in known:
                 raise BadIndexError(
@@ -81,21 +95,24 @@ class Options:
     @property
     def dense_kind(self) -> str | None:
         """Kind of the dense part, if there is one."""
-        return self.dense if self.kind == "hybrid" else None if self.kind == "bm25" else self.kind
+        if self.kind in _LEXICAL:
+            return None
+        return self.dense if self.kind == "hybrid" else self.kind
 
     @property
     def has_bm25(self) -> bool:
         """Whether there is a BM25 part."""
-        return self.kind in ("bm25", "hybrid")
+        return self.kind in (*_LEXICAL, "hybrid")
 
 
 @dataclass
 class _Source:
-    """Passages with a name; ``report`` fills while they are read."""
+    """Passages with a name; ``report`` fills while they are read. A store may be linked."""
 
     name: str
     passages: Iterable[Passage]
     attribution: str = ""
+    store: PassageStore | None = None
     report: ReadReport = field(default_factory=ReadReport)
 
 
@@ -107,25 +124,41 @@ def build_index(
     analyser: str = "english",
     encoder: str | Path | Encoder = "static",
     dense: str = "faiss-flat",
+    compression: Compression | None = None,
+    memory: int | str = MEMORY,
+    workers: int = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> IndexInfo:
     """Builds an index folder.
 
     Everything is written to a temporary folder beside the target, which is moved into place
-    when it is complete: an interrupted build leaves what was there before, or nothing.
+    when it is complete: an interrupted build leaves what was there before, or nothing. The kind
+    ``bm25`` picks its engine by size (``engines.DISK_FROM``). The engine ``disk`` keeps its
+    finished work in a hidden folder beside the target until the index is there: a build of the
+    same passages goes on from it, however it was interrupted.
 
-    Memory: BM25 needs its vocabulary, four bytes per passage and about 300 MB; faiss keeps its
-    index in memory while it is built (flat and HNSW: 4 bytes per dimension and passage, HNSW
-    280 more per passage; IVF-PQ: a sixteenth of that).
+    Memory: the engine ``disk`` stays within ``memory``, roughly, plus 50 bytes per term of the
+    vocabulary at its end; the engine ``memory`` needs its vocabulary, four bytes per passage and
+    about 300 MB; writing a passage store, 44 bytes per passage; faiss keeps its index in memory
+    while it is built (flat and HNSW: 4 bytes per dimension and passage, HNSW 280 more per passage;
+    IVF-PQ: a sixteenth of that).
 
     Args:
-        corpus: A name, a path, a corpus, or passages.
+        corpus: A name, a path, a corpus, or passages. The files of a passage store are linked, not
+            copied, where the file system can.
         folder: Where to write.
-        kind: ``bm25``, ``faiss-flat``, ``faiss-hnsw``, ``faiss-ivfpq`` or ``hybrid``.
+        kind: ``bm25``, ``bm25-disk``, ``faiss-flat``, ``faiss-hnsw``, ``faiss-ivfpq`` or
+            ``hybrid``.
         analyser: Analyser of BM25.
         encoder: Encoder of the dense part.
         dense: Kind of the dense part of a hybrid.
+        compression: ``"zlib"`` or ``"none"`` for the passages; by default as a passage store has
+            it, and none for other corpora.
+        memory: Bytes, or text such as ``"8GB"``, that all processes that build an on-disk BM25 may
+            take together; at least 512 MB.
+        workers: Processes that build an on-disk BM25. With more than one, a script needs the usual
+            ``if __name__ == "__main__":``.
         overwrite: Replace an index that is there; nothing else is ever replaced.
         progress: Told how far it is.
 
@@ -133,37 +166,37 @@ def build_index(
         What the manifest says.
 
     Raises:
-        BadIndexError: If an option is unknown, the folder is in use, or cannot be written.
+        BadIndexError: If an option is unknown, the folder is in use, the disk or the memory is too
+            small, or the folder cannot be written.
         CorpusError: If the corpus cannot be read.
     """
     target = Path(folder).expanduser()
-    options = Options(kind, analyser, encoder, dense)
+    bytes_allowed = parse_size(memory)
+    options = Options(kind, analyser, encoder, dense, compression, bytes_allowed, workers)
     source = _open(corpus)
     _check_target(target, overwrite)
-    tell = progress or (lambda stage, done, total: None)
-    temporary: Path | None = None
+    work = target.with_name(f".{target.name}.unfinished")
+    scratch: Scratch | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
-        info = _write(source, temporary, options, tell)
-        info = replace(info, command=_command(source.name, target, info))
-        write_manifest(temporary, info)
-        # mkdtemp makes private folders; an index may be shared as far as the umask allows.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o777 & ~mask)
-        move_into_place(temporary, target)
+        scratch = Scratch(target)
+        info = _write(source, scratch.path, work, options, progress or (lambda *step: None))
+        info = replace(info, command=_command(source.name, target, info, options))
+        write_manifest(scratch.path, info)
+        scratch.keep()
+        shutil.rmtree(work, ignore_errors=True)
         return info
     except (OSError, CorpusError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
         if not isinstance(cause, OSError) or isinstance(cause, FileNotFoundError):
             raise
+        kept = f"; what is finished is kept in {work}" if work.exists() else ""
         raise BadIndexError(
             f"{target}: cannot be written: {cause.strerror or cause}; nothing was changed there"
+            f"{kept}"
         ) from error
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        if scratch is not None:
+            scratch.close()
 
 
 def _open(corpus: str | Path | Corpus | Iterable[Passage]) -> _Source:
@@ -171,6 +204,8 @@ def _open(corpus: str | Path | Corpus | Iterable[Passage]) -> _Source:
         return _Source("passages", corpus)
     opened = open_corpus(corpus)
     source = _Source(opened.name, opened.passages(), opened.attribution)
+    if isinstance(opened, StoreCorpus):
+        source.store = opened.store
     if isinstance(opened, FileCorpus):
         source.passages = read_passages(opened.path, opened.format, report=source.report)
     return source
@@ -192,13 +227,12 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise BadIndexError(f"{target}: is an index already; add --overwrite to replace it")
 
 
-def _write(source: _Source, folder: Path, options: Options, tell: Progress) -> IndexInfo:
+def _write(
+    source: _Source, folder: Path, work: Path, options: Options, tell: Progress
+) -> IndexInfo:
     analyser = Analyser(options.analyser) if options.has_bm25 else None
     encoder = make_encoder(options.encoder) if options.dense_kind else None
-    passages = _counted(source.passages, "passages", None, tell)
-    with write_store(
-        folder / PASSAGES, passages, name=source.name, attribution=source.attribution
-    ) as store:
+    with _write_passages(source, folder / PASSAGES, options, tell) as store:
         info = IndexInfo(
             kind=options.kind,
             corpus=source.name,
@@ -209,15 +243,15 @@ def _write(source: _Source, folder: Path, options: Options, tell: Progress) -> I
             report=source.report.lines(),
         )
         if analyser is not None:
-            (folder / BM25).mkdir()
-            _write_bm25(store, folder / BM25, analyser, tell)
-            info = replace(info, analyser=analyser.name, analyser_fingerprint=analyser.fingerprint)
+            engine = _write_bm25(store, folder / BM25, work, analyser, options, tell)
+            info = replace(
+                info,
+                analyser=analyser.name,
+                analyser_fingerprint=analyser.fingerprint,
+                engine=engine,
+            )
         if encoder is not None and options.dense_kind is not None:
-            (folder / DENSE).mkdir()
-            vectors = encode_all(_counted(store, "vectors", len(store), tell), encoder)
-            index = build_faiss(vectors, len(store), options.dense_kind)
-            save_faiss(index, folder / DENSE / FAISS_FILE)
-            probe = encoder.encode([PROBE], "passage")[0]
+            probe = _write_dense(store, folder / DENSE, encoder, options.dense_kind, tell)
             info = replace(
                 info,
                 encoder=encoder_name(encoder),
@@ -225,42 +259,63 @@ def _write(source: _Source, folder: Path, options: Options, tell: Progress) -> I
                 probe=[round(float(x), 4) for x in probe[:PROBE_LENGTH]],
                 dense=options.dense_kind if options.kind == "hybrid" else None,
             )
-    tell("checksums", 0, None)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return replace(
-        info, files={path.relative_to(folder).as_posix(): file_facts(path) for path in paths}
+        return replace(info, files=_file_facts(folder, store, tell))
+
+
+def _write_passages(
+    source: _Source, folder: Path, options: Options, tell: Progress
+) -> PassageStore:
+    store = source.store
+    if store is not None and options.compression in (None, store.manifest["compression"]):
+        tell("passages", len(store), len(store))
+        return link_store(store, folder)
+    return write_store(
+        folder,
+        _counted(source.passages, "passages", None, tell),
+        name=source.name,
+        attribution=source.attribution,
+        compression=options.compression or "none",
     )
 
 
-def _write_bm25(store: PassageStore, folder: Path, analyser: Analyser, tell: Progress) -> None:
-    with tempfile.TemporaryDirectory(prefix="runs-", dir=folder) as workspace:
-        builder = PostingsBuilder(analyser, Path(workspace))
-        for passage in _counted(store, "bm25", len(store), tell):
-            builder.add(indexed_text(passage))
-        postings = builder.finish(lambda *array: _reserve(folder, *array))
-    for array in (postings.indptr, postings.indices, postings.data):
-        if isinstance(array, np.memmap):
-            array.flush()
-    write_header(folder, postings)
+def _write_bm25(
+    store: PassageStore,
+    folder: Path,
+    work: Path,
+    analyser: Analyser,
+    options: Options,
+    tell: Progress,
+) -> str:
+    """Writes the BM25 part; returns its engine."""
+    folder.mkdir()
+    engine = engine_for(options.kind, len(store))
+    if engine == DISK:
+        write_on_disk(store, folder, work, analyser, options.memory, options.workers, tell)
+    else:
+        write_in_memory_layout(_counted(store, "bm25", len(store), tell), folder, analyser)
+    return engine
 
 
-def _reserve(folder: Path, name: str, length: int, dtype: str) -> NDArray[Any]:
-    """Makes an array in a file whose space on the disk is certain.
+def _write_dense(
+    store: PassageStore, folder: Path, encoder: Encoder, kind: str, tell: Progress
+) -> NDArray[np.float32]:
+    """Writes the dense part; returns the vector of the probe."""
+    folder.mkdir()
+    vectors = encode_all(_counted(store, "vectors", len(store), tell), encoder)
+    save_faiss(build_faiss(vectors, len(store), kind), folder / FAISS_FILE)
+    probe: NDArray[np.float32] = encoder.encode([PROBE], "passage")[0]
+    return probe
 
-    Writing to a mapped file on a full disk kills the process (SIGBUS); reserving fails politely.
-    """
-    path = array_path(folder, name)
-    array: NDArray[Any] = np.lib.format.open_memmap(path, "w+", dtype, (length,))
-    with path.open("r+b") as file:
-        size = path.stat().st_size
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.seek(size - array.nbytes)
-            blank = bytes(1 << 20)
-            for start in range(0, array.nbytes, len(blank)):
-                file.write(blank[: array.nbytes - start])
-    return array
+
+def _file_facts(folder: Path, store: PassageStore, tell: Progress) -> dict[str, dict[str, Any]]:
+    """Size and checksum of every file; those of the passages are known already."""
+    known = {f"{PASSAGES}/{name}": facts for name, facts in store.manifest["files"].items()}
+    paths = sorted(path for path in folder.glob("*/**/*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    tell("checksums", 0, None)
+    return {
+        name: known.get(name) or file_facts(path) for name, path in zip(names, paths, strict=True)
+    }
 
 
 def _counted(
@@ -274,7 +329,7 @@ def _counted(
     tell(stage, done, total if total is not None else done)
 
 
-def _command(corpus: str, target: Path, info: IndexInfo) -> str:
+def _command(corpus: str, target: Path, info: IndexInfo, options: Options) -> str:
     words = ["asl", "index", "build", corpus, str(target), "--kind", info.kind]
     if info.analyser is not None:
         words += ["--analyser", info.analyser]
@@ -282,4 +337,6 @@ def _command(corpus: str, target: Path, info: IndexInfo) -> str:
         words += ["--encoder", info.encoder]
     if info.dense is not None:
         words += ["--dense", info.dense]
+    if options.compression is not None:
+        words += ["--compress", options.compression]
     return shlex.join([*words, "--overwrite"])

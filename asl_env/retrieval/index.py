@@ -1,11 +1,12 @@
 """Index folders: build, open, check.
 
-Layout of format version 1::
+Layout of format version 2 (version 1, without the choice of an engine, is read too)::
 
     manifest.json   format, version, corpus, passage count, analyser or encoder, checksums,
                     and the command that builds the index again
     passages/       a passage store
-    bm25/           postings in bm25s' layout (kinds bm25 and hybrid)
+    bm25/           postings (kinds bm25, bm25-disk and hybrid): in bm25s' layout, or of the
+                    engine "disk" (see ``disk.layout``); the manifest says which
     dense/          faiss.index (the faiss kinds and hybrid)
 """
 
@@ -20,10 +21,10 @@ from asl_env.corpora.store import PassageStore
 from asl_env.errors import BadIndexError
 from asl_env.protocols import Encoder
 from asl_env.retrieval.analyser import Analyser
-from asl_env.retrieval.bm25 import BM25Retriever
 from asl_env.retrieval.build import KINDS, PROBE, Options, Progress, build_index
 from asl_env.retrieval.dense import FaissRetriever
 from asl_env.retrieval.encoders import encoder_name, make_encoder
+from asl_env.retrieval.engines import open_engine
 from asl_env.retrieval.hybrid import HybridRetriever
 from asl_env.retrieval.manifest import (
     BM25,
@@ -111,7 +112,7 @@ def _open(folder: Path, info: IndexInfo, encoder: str | Path | Encoder | None) -
         raise BadIndexError(f"{folder / PASSAGES}: holds other passages than the manifest says")
     parts: list[RankedRetriever] = []
     if info.analyser is not None:
-        parts.append(BM25Retriever.load(folder / BM25, store, _analyser(folder, info)))
+        parts.append(open_engine(info.engine, folder / BM25, store, _analyser(folder, info)))
     if info.encoder is not None:
         maker = _encoder(folder, info, encoder)
         parts.append(FaissRetriever.load(folder / DENSE / FAISS_FILE, store, maker))

@@ -13,7 +13,9 @@ from asl_env.corpora.store import FORMAT as STORE_FORMAT
 from asl_env.errors import BadIndexError
 
 FORMAT = "asl-index"
-VERSION = 1
+VERSION = 2
+#: Version 1 knew no engines: its BM25 is always the engine "memory".
+READABLE = (1, 2)
 MANIFEST = "manifest.json"
 
 #: Folders inside an index folder.
@@ -26,12 +28,14 @@ class IndexInfo:
     """What the manifest of an index says.
 
     Attributes:
-        kind: ``bm25``, ``faiss-flat``, ``faiss-hnsw``, ``faiss-ivfpq`` or ``hybrid``.
+        kind: ``bm25``, ``bm25-disk``, ``faiss-flat``, ``faiss-hnsw``, ``faiss-ivfpq`` or
+            ``hybrid``.
         corpus: Name or path of the corpus.
         digest: SHA-256 of its passages.
         passages: How many there are.
         command: The command that builds this index again.
         analyser: Name of the analyser of BM25; ``None`` without BM25.
+        engine: ``memory`` or ``disk``; ``None`` without BM25, or in an index of version 1.
         analyser_fingerprint: Differs when the same name gives other terms.
         encoder: Name of the encoder of the dense part; ``None`` without one.
         dimension: Length of its vectors.
@@ -49,6 +53,7 @@ class IndexInfo:
     command: str
     analyser: str | None = None
     analyser_fingerprint: str | None = None
+    engine: str | None = None
     encoder: str | None = None
     dimension: int | None = None
     probe: list[float] | None = None
@@ -85,10 +90,10 @@ def read_manifest(folder: Path) -> IndexInfo:
         )
     if record.get("format") != FORMAT:
         raise BadIndexError(f"{folder}: is no index (format {record.get('format')!r}); {rebuild}")
-    if record.get("version") != VERSION:
+    if record.get("version") not in READABLE:
         raise BadIndexError(
             f"{folder}: index format version {record.get('version')!r}, this asl-env reads "
-            f"version {VERSION}; {rebuild}"
+            f"versions {READABLE[0]} to {READABLE[-1]}; {rebuild}"
         )
     names = {each.name for each in fields(IndexInfo)}
     try:

@@ -163,26 +163,75 @@ class PostingsBuilder:
 
     def _length_norm(self) -> NDArray[np.float64]:
         lengths = np.frombuffer(self._lengths, np.int32)
-        mean = int(lengths.sum(dtype=np.int64)) / len(lengths) or 1.0
-        norm = K1 * (1 - B + B * lengths / mean)
-        return norm.astype(np.float64, copy=False)
+        return length_norm(lengths, mean_length(int(lengths.sum(dtype=np.int64)), len(lengths)))
+
+
+def mean_length(total: int, count: int) -> float:
+    """Terms per passage; 1 where no passage has any, so that it can be divided by."""
+    return total / count or 1.0
+
+
+def length_norm(lengths: NDArray[np.int32], mean: float) -> NDArray[np.float64]:
+    """Returns ``k1 * (1 - b + b * |d| / avgdl)``.
+
+    Args:
+        lengths: Shape ``[n]``: terms in each passage, |d|.
+        mean: Their mean, avgdl.
+    """
+    norm = K1 * (1 - B + B * lengths / mean)
+    return norm.astype(np.float64, copy=False)
 
 
 def _read(path: Path) -> NDArray[np.int32]:
     return np.fromfile(path, np.int32).reshape(3, -1)
 
 
+def plain_idf(frequency: int, count: int) -> float:
+    """Inverse document frequency before the floor.
+
+    Args:
+        frequency: Passages that contain the term, at least 1.
+        count: Number of passages.
+    """
+    return math.log(count - frequency + 0.5) - math.log(frequency + 0.5)
+
+
+def floored_idf(frequency: int, count: int, mean: float) -> float:
+    """Inverse document frequency with the floor: ``epsilon * mean`` where it would be negative."""
+    idf = plain_idf(frequency, count)
+    return idf if idf >= 0 else EPSILON * mean
+
+
+def mean_idf(frequency: NDArray[np.int64], count: int) -> float:
+    """Mean over the vocabulary of the idf before the floor; 0 for no vocabulary.
+
+    Args:
+        frequency: Shape ``[terms]``, in order of first occurrence: rank-bm25 adds from left to
+            right, and the last bits depend on the order.
+        count: Number of passages.
+    """
+    return _mean(_plain_idfs(frequency, count))
+
+
 def okapi_idf(frequency: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """Inverse document frequencies as rank-bm25's ``BM25Okapi`` computes them.
 
     Args:
-        frequency: Shape ``[terms]``: passages that contain the term, at least 1 each.
+        frequency: Shape ``[terms]``: passages that contain the term, at least 1 each, in order
+            of first occurrence.
         count: Number of passages.
     """
-    values, which = np.unique(frequency, return_inverse=True)
-    table = [math.log(count - df + 0.5) - math.log(df + 0.5) for df in values.tolist()]
-    idf: NDArray[np.float64] = np.array(table, np.float64)[which]
-    if len(idf):
-        # Summed from left to right as rank-bm25 does: the last bits depend on the order.
-        idf[idf < 0] = EPSILON * (np.add.accumulate(idf)[-1] / len(idf))
+    idf = _plain_idfs(frequency, count)
+    idf[idf < 0] = EPSILON * _mean(idf)
     return idf
+
+
+def _plain_idfs(frequency: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    values, which = np.unique(frequency, return_inverse=True)
+    table = [plain_idf(df, count) for df in values.tolist()]
+    idf: NDArray[np.float64] = np.array(table, np.float64)[which]
+    return idf
+
+
+def _mean(idf: NDArray[np.float64]) -> float:
+    return float(np.add.accumulate(idf)[-1] / len(idf)) if len(idf) else 0.0

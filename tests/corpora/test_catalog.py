@@ -72,6 +72,24 @@ def test_without_titles_topics_are_first_words(tmp_path: Path) -> None:
     assert corpus.topics(np.random.default_rng(0), 1) == ["one two three four five six"]
 
 
+def test_topics_of_a_large_store_are_drawn_without_reading_it_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    passages = [Passage(str(n), f"T{n % 40}" if n % 40 else "", "a b") for n in range(400)]
+    write_store(tmp_path / "s", passages)
+    corpus = open_corpus(tmp_path / "s")
+    everything = {f"T{n}" for n in range(1, 40)}
+    monkeypatch.setattr("asl_env.corpora.catalog._DRAWN_FROM", 400)
+    first = corpus.topics(np.random.default_rng(1), 9)
+    assert first == corpus.topics(np.random.default_rng(1), 9)
+    assert len(set(first)) == 9
+    assert set(first) < {*everything, "a b"}
+    assert "titles" not in vars(corpus)
+    # More than there are: all of them, then again.
+    many = corpus.topics(np.random.default_rng(1), 60)
+    assert (len(many), set(many)) == (60, everything)
+
+
 @given(st.integers(1, 7), st.integers(0, 30), st.integers(0, 99))
 def test_nothing_is_drawn_twice_before_everything_was_drawn_once(
     size: int, n: int, seed: int

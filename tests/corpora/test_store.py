@@ -56,6 +56,20 @@ def test_rows_slices_and_ids(tmp_path: Path, compression: Compression) -> None:
                 store[row]
 
 
+@BOTH
+def test_stretches_cover_every_row_and_are_read_alone(
+    tmp_path: Path, compression: Compression
+) -> None:
+    with write_store(tmp_path / "s", MANY, compression=compression) as store:
+        stretches = store.stretches(10_000)
+        assert [row for stretch in stretches for row in stretch] == list(range(1000))
+        read = [list(store.between(stretch.start, stretch.stop)) for stretch in stretches]
+        assert [passage for part in read for passage in part] == MANY
+        assert store.text_bytes / 10_000 <= len(stretches) <= store.text_bytes / 10_000 * 1.1 + 1
+        assert store.stretches(1) == [range(row, row + 1) for row in range(1000)]
+        assert list(store.between(7, 7)) == []
+
+
 def test_the_digest_is_of_the_passages_alone(tmp_path: Path) -> None:
     plain = write_store(tmp_path / "a", MANY, name="x")
     packed = write_store(tmp_path / "b", MANY, name="y", compression="zlib")

@@ -55,6 +55,19 @@ def test_build_says_what_it_made(tmp_path: Path, corpus: Path) -> None:
     assert facts["report"] == ["1 x broken JSON (line 4)"]
 
 
+def test_build_on_the_disk_in_a_stated_memory(tmp_path: Path, corpus: Path, index: Path) -> None:
+    words = ("--kind", "bm25-disk", "--memory", "1GB", "--workers", "1", "--compress", "zlib")
+    facts = answer("build", corpus, tmp_path / "disk", *words)
+    assert (facts["kind"], facts["engine"]) == ("bm25-disk", "disk")
+    assert facts["command"].endswith(
+        "--kind bm25-disk --analyser english --compress zlib --overwrite"
+    )
+    assert "engine: disk" in run("info", tmp_path / "disk")
+    assert answer("search", tmp_path / "disk", "element") == answer("search", index, "element")
+    with pytest.raises(BadIndexError, match="'plenty' is no amount of memory; write it like 8GB"):
+        run("build", corpus, tmp_path / "other", "--memory", "plenty")
+
+
 def test_info_names_the_command_that_builds_it_again(index: Path, corpus: Path) -> None:
     assert "passages: 3" in run("info", index)
     command = answer("info", index)["command"]

@@ -236,9 +236,10 @@ def test_what_is_no_index_is_named(tmp_path: Path, folder: Path) -> None:
 
 
 def test_another_format_version_is_refused_with_the_command(folder: Path) -> None:
-    edit(folder, version=2)
+    edit(folder, version=3)
     with pytest.raises(
-        BadIndexError, match=r"version 2, this asl-env reads version 1; rebuild .*`asl index build"
+        BadIndexError,
+        match=r"version 3, this asl-env reads versions 1 to 2; rebuild .*`asl index build",
     ):
         open_index(folder)
 
