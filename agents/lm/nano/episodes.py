@@ -11,7 +11,7 @@ from asl_env.agents.lm.nano.thinning import ThinTool
 from asl_env.agents.lm.nano.worlds import make_world
 from asl_env.conversation import Conversation
 from asl_env.dialects.asl import AslDialect
-from asl_env.episode import Role, Trajectory, Turn
+from asl_env.episode import Message, Role, Trajectory, Turn
 from asl_env.play import Tool, advance
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _opening(part: Part) -> Trajectory:
     before = tuple(conversation.messages)
     turn = Turn(next(part.script))
     whole = conversation.trajectory()
-    said = {"role": "assistant", "content": turn.text}
+    said: Message = {"role": "assistant", "content": turn.text}
     return replace(whole, turns=(turn,), messages=(*before, said))
 
 

@@ -178,8 +178,19 @@ def test_several_steps_may_be_made_on_the_same_episodes():
     assert seen[0]["clip_share"] == 0.0 < seen[2]["clip_share"]
 
 
-@pytest.mark.parametrize("lora", [None, {"rank": 4, "alpha": 8}], ids=["full", "lora"])
-@pytest.mark.parametrize("beta", [0.0, 0.1])
+LORA = {"rank": 4, "alpha": 8}
+
+
+@pytest.mark.parametrize(
+    ("lora", "beta"),
+    [
+        (None, 0.0),
+        (LORA, 0.1),
+        pytest.param(LORA, 0.0, marks=pytest.mark.slow),
+        pytest.param(None, 0.1, marks=pytest.mark.slow),
+    ],
+    ids=["full", "lora-beta", "lora", "full-beta"],
+)
 def test_a_resumed_run_is_the_run_that_was_not_stopped(tmp_path, lora, beta):
     options = {"lora": lora, "beta": beta, "entropy": 0.01, "micro_batch_tokens": 300}
     whole = make_learner(**options)

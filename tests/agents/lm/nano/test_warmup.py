@@ -12,7 +12,7 @@ from asl_env.agents.lm.nano.warmup import Looks, warmup
 from asl_env.errors import LanguageModelError, RunError
 
 SETTINGS = WarmupSettings(
-    stages=(Stage(1, 40, 0.0, 0.5, 0.15, 8e-3), Stage(1, 40, 1.0, 0.0, 0.0, 4e-3)),
+    stages=(Stage(1, 40, 0.0, 0.5, 0.15, 8e-3), Stage(1, 40, 1.0, 0.0, 0.0, 4e-3, comparisons=1.0)),
     tokenizer_worlds=1,
     batch_tokens=2048,
     save_every=3,
