@@ -80,14 +80,15 @@ def is_comparison(episode: Trajectory) -> bool:
 def _weights(
     episode: Trajectory, record: TokenRecord, template: ChatTemplate, stress: int
 ) -> NDArray[np.uint8]:
-    weights = np.asarray(record.mask, np.uint8)
+    weights, stressed = np.asarray(record.mask, np.uint8), _STRESSED
     if is_comparison(episode):
+        stressed = _VERDICT
         weights[:] = 0  # the verdict apart: nobody should learn to judge without searching
     elif stress == 1:
         return weights
     spoken = (span for span in record.spans if span.kind == "model")
     for turn, span in zip(episode.turns, spoken, strict=True):
-        for match in (_VERDICT if is_comparison(episode) else _STRESSED).finditer(turn.text):
+        for match in stressed.finditer(turn.text):
             # A name has the same tokens wherever it stands, so what comes before can be counted.
             first = len(template.encode(turn.text[: match.start()].rstrip(" ")))
             last = len(template.encode(turn.text[: match.end()]))

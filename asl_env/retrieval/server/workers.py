@@ -91,7 +91,8 @@ def supervise(
 
 
 def _watch(workers: list[_Worker], signals: list[int], announce: Callable[[], None]) -> None:
-    announced, restarts = False, [0.0] * 0
+    announced = False
+    restarts: list[float] = []
     while not signals:
         for worker in workers:
             if worker.process.is_alive() or signals:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_env.agents.lm.nano.episodes import episodes
-from asl_env.agents.lm.nano.imitation import Corpus, batches, encode
+from asl_env.agents.lm.nano.imitation import Corpus, batches, encode, is_comparison
 from asl_env.episode import Role
+from asl_env.rewards.verdict import parse_verdict
 
 
 def corpus(rows, length=40):
@@ -104,3 +105,26 @@ def test_findings_and_verdicts_can_weigh_more(played):
             found += 1
             assert episode.answer in heavy
     assert found > 5
+
+
+def test_of_comparisons_only_the_verdict_is_learned():
+    from asl_env.agents.lm.loading import load_language_model
+    from asl_env.agents.lm.template import ChatTemplate
+
+    played = list(episodes(np.random.default_rng(5), 10, 10, comparisons=3.0))
+    compared = [one for one in played if is_comparison(one)]
+    assert len(played) == 40
+    assert len(compared) == 30
+    template = ChatTemplate(load_language_model("nano").tokenizer)
+    rows = encode(compared, template, stress=3)
+    told = 0
+    for number, episode in enumerate(compared):
+        ids, weights = rows.row(number)
+        assert template.tokenizer.decode(ids[weights == 3]) == episode.answer
+        assert set(weights) == {0, 3}
+        found, given, said = episode.turns[0].text.partition(" The answer given is ")
+        if given:
+            same = found.endswith(f" is {said.partition('.</think>')[0]}.")
+            assert parse_verdict(episode.answer) == ("correct" if same else "wrong")
+            told += 1
+    assert told > 25

@@ -55,14 +55,14 @@ def test_parity_with_rank_bm25_on_a_larger_corpus(
 
 @pytest.mark.parametrize("shift", [6, 8, 12])
 def test_skipping_windows_changes_nothing(
-    small: None, make: Make, random_passages: Draw, monkeypatch: pytest.MonkeyPatch, shift: int
+    make: Make, random_passages: Draw, monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
     passages = random_passages(3_000, seed=1)
     memory, disk = BM25Retriever.from_passages(passages, compiled=False), make(passages)
     monkeypatch.setattr(module, "_SHIFT", shift)
     rng = np.random.default_rng(2)
     for length in (1, 2, 5, 12):
-        for words in (500 * rng.random((5, length)) ** 3).astype(int):
+        for words in (500 * rng.random((15, length)) ** 3).astype(int):
             query = " ".join(f"w{word}" for word in words)
             for k in (1, 5, 70):
                 assert ranked(disk, query, k) == ranked(memory, query, k)
