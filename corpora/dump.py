@@ -13,13 +13,15 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol, cast
 
 from asl_env.corpora.errors import CorpusError
+from asl_env.corpora.multistream import DamagedStreamError, MultistreamReader, is_multistream
 from asl_env.corpora.report import ReadReport
-from asl_env.corpora.streams import DAMAGE, open_binary
+from asl_env.corpora.streams import DAMAGE, open_binary, open_raw, peek
 
 #: Longest page in bytes of XML. MediaWiki itself refuses articles over 2 MiB of wikitext.
 MAX_PAGE = 16 << 20
@@ -68,11 +70,12 @@ def read_site(path: str | Path) -> Site:
     Raises:
         CorpusError: If the file cannot be opened.
     """
-    with open_binary(Path(path)) as stream:
-        try:
-            head = stream.read(_CHUNK)
-        except DAMAGE:
-            head = b""
+    with open_binary(Path(path)):
+        pass
+    try:
+        head = peek(Path(path), _CHUNK)
+    except CorpusError:
+        head = b""  # damaged from its first block on; the pages may still be good
     start, end = head.find(b"<siteinfo>"), head.find(b"</siteinfo>")
     if not 0 <= start < end:
         return Site()
@@ -91,12 +94,14 @@ def read_site(path: str | Path) -> Site:
 def read_pages(path: str | Path, report: ReadReport) -> Iterator[tuple[int, Page]]:
     """Yields ``(page number, page)`` of every readable page of every namespace.
 
-    Memory is bounded by ``MAX_PAGE``. bzip2 files of several streams (multistream dumps) and
-    gzip files are read through.
+    Memory is bounded by ``MAX_PAGE``. gzip and bzip2 files are read through. A multistream dump is
+    decompressed on several cores, and of a damaged one only the damaged streams (about a hundred
+    pages each) are lost; of any other archive what stands behind the damage is lost.
 
     Args:
         path: A ``pages-articles`` dump, plain or compressed.
-        report: Counts broken pages, pages that are too long, and a dump that is cut short.
+        report: Counts broken pages, pages that are too long, damaged streams, and a dump that is
+            cut short.
 
     Raises:
         CorpusError: If the file cannot be opened.
@@ -135,14 +140,18 @@ def _page(element: ET.Element) -> Page:
 def _fragments(path: Path, report: ReadReport) -> Iterator[tuple[int, bytes | None]]:
     """Yields every page with its number; ``None`` for one that is too long."""
     number = 0
-    with open_binary(path, report) as stream:
+    with _open(path, report) as stream:
         window = _Window(stream)
         while True:
             try:
                 if not window.seek(_OPEN, keep=True):
                     break
-                number += 1
                 page = window.take(_CLOSE)
+                number += 1
+            except DamagedStreamError:
+                report.add("damaged stream of the archive, its pages are lost", number + 1)
+                window.clear()
+                continue
             except DAMAGE:
                 report.add("damaged or cut archive, the rest is lost", number + 1)
                 return
@@ -153,23 +162,47 @@ def _fragments(path: Path, report: ReadReport) -> Iterator[tuple[int, bytes | No
             yield number, page
         if number and not window.ended:
             report.add("dump cut off, it has no </mediawiki>", number)
-    if not number:
+    if not number and not report.problems:
         raise CorpusError(f"{path}: has no <page>; expected a MediaWiki XML dump (pages-articles)")
+
+
+class _Stream(Protocol):
+    """What a window needs of a file."""
+
+    def read1(self, size: int = ..., /) -> bytes:
+        """Returns the next bytes; none at the end."""
+
+
+@contextmanager
+def _open(path: Path, report: ReadReport) -> Iterator[_Stream]:
+    """Opens a dump, on several cores where it is made for that."""
+    with open_raw(path) as raw:
+        if is_multistream(raw):
+            report.follow(raw)
+            with closing(MultistreamReader(path, raw)) as reader:
+                yield reader
+            return
+    with open_binary(path, report) as stream:
+        yield cast(_Stream, stream)
 
 
 class _Window:
     """The part of the dump that is being looked at."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: _Stream) -> None:
         self._stream = stream
         self._buffer = bytearray()
         self.ended = False
 
     def _grow(self) -> bool:
         # read() would lose what it has got already when an archive turns out to be damaged.
-        data = self._stream.read1(_CHUNK)  # type: ignore[attr-defined]
+        data = self._stream.read1(_CHUNK)
         self._buffer += data
         return bool(data)
+
+    def clear(self) -> None:
+        """Drops what was read: it belongs to a page whose end is lost."""
+        self._buffer.clear()
 
     def seek(self, mark: bytes, *, keep: bool) -> bool:
         """Drops what stands before the mark, and the mark too unless it is to be kept."""

@@ -42,7 +42,7 @@ def open_binary(path: Path, report: ReadReport | None = None) -> Iterator[Binary
         CorpusError: If the file cannot be opened or is of a kind that is not text.
     """
     with ExitStack() as stack:
-        raw = _open_raw(path)
+        raw = open_raw(path)
         stack.enter_context(raw)
         magic = raw.read(6)
         raw.seek(0)
@@ -59,7 +59,12 @@ def open_binary(path: Path, report: ReadReport | None = None) -> Iterator[Binary
         yield stream
 
 
-def _open_raw(path: Path) -> BinaryIO:
+def open_raw(path: Path) -> BinaryIO:
+    """Opens a file for reading its bytes as they lie on the disk.
+
+    Raises:
+        CorpusError: If the file cannot be opened or is a folder.
+    """
     try:
         if path.is_dir():
             raise CorpusError(f"{path}: is a folder, not a file of passages")

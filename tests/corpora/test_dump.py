@@ -119,6 +119,46 @@ def test_an_archive_that_is_cut_off_keeps_what_it_has(
     assert kind in report.problems
 
 
+def multistream(path: Path, streams: int = 12, pages: int = 5) -> list[bytes]:
+    """Writes a dump of many streams with whole pages in each, and returns the streams."""
+    bodies = [
+        "".join(PAGE.format(f"S{s} P{p}", s * pages + p, f"text {s}") for p in range(pages))
+        for s in range(streams)
+    ]
+    parts = [bz2.compress(part.encode()) for part in ("<mediawiki>", *bodies, "</mediawiki>")]
+    path.write_bytes(b"".join(parts))
+    return parts
+
+
+def test_a_damaged_stream_costs_its_own_pages_only(tmp_path: Path) -> None:
+    path = tmp_path / "dump.bz2"
+    parts = multistream(path)
+    whole = pages_of(path)[0]
+    parts[4] = parts[4][:30] + bytes([parts[4][30] ^ 0xFF]) + parts[4][31:]
+    path.write_bytes(b"".join(parts))
+    pages, report = pages_of(path)
+    assert pages == [page for page in whole if not page.title.startswith("S3 ")]
+    assert report.lines() == ["1 x damaged stream of the archive, its pages are lost (page 16)"]
+
+
+@given(st.data())
+def test_bytes_changed_anywhere_in_a_dump_end_no_run(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("flips") / "dump.bz2"
+    multistream(path, streams=4, pages=2)
+    damaged = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(damaged[: data.draw(st.integers(1, len(damaged)))])
+    try:
+        pages, _ = pages_of(path)
+    except CorpusError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(page.title[0] == "S" and page.wikitext.startswith("text") for page in pages)
+
+
 def test_a_dump_cut_off_between_pages_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "x.xml"
     path.write_text("<mediawiki>" + PAGE.format("A", 1, "x") + " " * 3_000_000)

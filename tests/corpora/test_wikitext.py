@@ -68,6 +68,17 @@ def test_unclosed_markup_takes_seconds_not_hours(token: str) -> None:
     assert time.process_time() - started < 10
 
 
+def test_a_page_of_megabytes_with_tables_and_nested_templates_is_read() -> None:
+    row = "|-\n| [[a|b]] || {{flag|{{{1|}}}}}\n"
+    table = "{| class=x\n" + row * 2_000 + "{|\n| inner\n|}\n|}\n"
+    box = "{{Infobox|a={{b|{{c|" * 50 + "[[x]]" + "}}}}}}" * 50
+    text = ("Prose of [[one]]. " * 20 + "\n" + table + box + "\n\n") * 20
+    assert len(text) > 1_200_000
+    prose = plain(text)
+    assert set(prose.text.replace("Prose of one.", "").split()) == set()
+    assert prose.links == ("One",)
+
+
 PIECES = "{{ }} [[ ]] | {| |} '' <ref> </ref> <div> </div> = == <!-- --> &lt; http://x * : é a"
 
 
