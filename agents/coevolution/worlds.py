@@ -74,10 +74,12 @@ def _open(
 
 def _retriever(corpus: Corpus, index: str | Path | None) -> Retriever:
     from asl_env.corpora.catalog import NAMES
+    from asl_env.corpora.large import refuse_in_memory
     from asl_env.retrieval.registry import make_retriever
 
     if index is not None:
         return make_retriever(index)
+    refuse_in_memory(corpus.name)
     if corpus.name in NAMES:
         return make_retriever(corpus.name)
     from asl_env.retrieval.bm25 import BM25Retriever

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import sys
 from html import escape
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">
   <siteinfo>

