@@ -78,7 +78,8 @@ def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=_BATCH):
-                for number, row in enumerate(batch.to_pylist(), start=number + 1):
+                for row in batch.to_pylist():
+                    number += 1
                     yield number, row
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         why = " ".join(str(error).split())[:200]
