@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from asl_env.evaluation.tasks import TaskSet
 
 #: Titles of the metrics in tables.
-TITLES = {"em": "exact match", "cover-em": "cover match", "f1": "F1", "judged": "judged"}
+TITLES = {
+    "em": "exact match",
+    "cover-em": "cover match",
+    "f1": "F1",
+    "hotpotqa-f1": "F1, HotpotQA's",
+    "judged": "judged",
+    "gold-recall": "gold titles found",
+}
 
 
 def evaluate(
@@ -70,6 +77,7 @@ def evaluate(
     from asl_env.agents.loading import load_agent
     from asl_env.episode import Role
     from asl_env.evaluation import load_tasks, runner
+    from asl_env.evaluation.folder import ROWS
     from asl_env.tool import SearchTool
 
     agent = _named(agent, model)
@@ -98,11 +106,11 @@ def evaluate(
             progress=progress,
         )
     if json:
-        console.machine(result.to_json())
+        console.machine(result.to_json() | {"seconds_per_question": result.seconds})
         return
     show(result, f"{agent} on {tasks}")
     if out is not None:
-        typer.echo(f"rows and trajectories: {out / runner.ROWS}", err=True)
+        typer.echo(f"rows and trajectories: {out / ROWS}", err=True)
 
 
 def _about(
@@ -138,6 +146,10 @@ def show(result: EvalResult, title: str) -> None:
     parts += [f"{counts['truncated']} cut off"] if counts["truncated"] else []
     parts += [f"{counts['invalid']} invalid, left out"] if counts["invalid"] else []
     parts += [f"{counts['unjudged']} without a verdict"] if counts["unjudged"] else []
+    costs = [f"{estimate.mean:.2f} {name}" for name, estimate in result.costs.items()]
+    costs += [] if result.seconds is None else [f"{result.seconds:.3f} s"]
+    if costs:
+        console.person().print(f"a question takes {', '.join(costs)}")
     console.person().print(f"{counts['scored']} of {counts['tasks']} scored: {', '.join(parts)}")
 
 
