@@ -109,9 +109,9 @@ def seconds_per_question(folder: Path) -> float | None:
         return None
     questions, seconds = 0.0, 0.0
     for _, record in read_objects(path):
-        batch = (record.get("questions"), record.get("seconds"))
-        if all(isinstance(value, int | float) for value in batch):
-            questions, seconds = questions + batch[0], seconds + batch[1]
+        size, taken = record.get("questions"), record.get("seconds")
+        if isinstance(size, int | float) and isinstance(taken, int | float):
+            questions, seconds = questions + size, seconds + taken
     return seconds / questions if questions > 0 else None
 
 
