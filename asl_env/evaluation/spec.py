@@ -72,9 +72,8 @@ class EvalSpec(BaseModel):
     def _known(self) -> EvalSpec:
         make_dialect(self.dialect)
         if self.headline not in SCORES:
-            raise SpecError(
-                f"field 'headline': no metric {self.headline!r}{did_you_mean(self.headline, SCORES)}"
-            )
+            hint = did_you_mean(self.headline, SCORES)
+            raise SpecError(f"field 'headline': no metric {self.headline!r}{hint}")
         return self
 
     @property
