@@ -88,14 +88,12 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Measure an agent on a set of questions: em, f1, cover-em, judged, with 95 % intervals."""
-    from asl_env.agents.cli import console
     from asl_env.agents.cli.evalspec import asking
     from asl_env.agents.cli.searching import open_retriever, suited
     from asl_env.agents.coevolution.lock import locked
     from asl_env.agents.loading import load_agent
     from asl_env.episode import Role
     from asl_env.evaluation import load_tasks, runner
-    from asl_env.evaluation.folder import ROWS
 
     agent = _named(agent, model)
     given = {
@@ -128,10 +126,17 @@ def evaluate(
             progress=progress,
             **how.arguments,
         )
+    _tell(result, f"{agent} on {tasks}", out, json)
+
+
+def _tell(result: EvalResult, title: str, out: Path | None, json: bool) -> None:
+    from asl_env.agents.cli import console
+    from asl_env.evaluation.folder import ROWS
+
     if json:
         console.machine(result.to_json() | {"seconds_per_question": result.seconds})
         return
-    show(result, f"{agent} on {tasks}")
+    show(result, title)
     if out is not None:
         typer.echo(f"rows and trajectories: {out / ROWS}", err=True)
 
