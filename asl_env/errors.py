@@ -16,6 +16,7 @@ __all__ = [
     "RunError",
     "SearchUnavailableError",
     "ServerError",
+    "SpecError",
     "did_you_mean",
 ]
 
@@ -54,3 +55,7 @@ class RecordError(AslError):
 
 class RunError(AslError):
     """A run folder that is in use, damaged, or belongs to another recipe."""
+
+
+class SpecError(AslError):
+    """An evaluation spec that is unknown, malformed, or meant for other versions."""

@@ -29,7 +29,9 @@ def hotpotqa(path: Path, report: ReadReport) -> Iterator[tuple[int, Passage]]:
     """Yields every different paragraph once, numbered by first occurrence.
 
     A context is ``[[title, [sentence, ...]], ...]`` (HotpotQA, 2WikiMultihopQA) or
-    ``{"title": [...], "sentences": [[...], ...]}`` (the same as Hugging Face stores it).
+    ``{"title": [...], "sentences": [[...], ...]}`` (the same as Hugging Face stores it), in the
+    record or in its ``metadata`` (FlashRAG); or it is MuSiQue's ``paragraphs``,
+    ``[{"title": ..., "paragraph_text": ...}, ...]``.
     """
     seen: set[bytes] = set()
     for place, record in _records(path, report):
@@ -48,7 +50,7 @@ def hotpotqa(path: Path, report: ReadReport) -> Iterator[tuple[int, Passage]]:
 def _paragraphs(record: Any) -> list[tuple[str, str]]:
     if not isinstance(record, dict):
         raise Bad("not a JSON object")
-    context = record.get("context")
+    context = _context(record)
     if isinstance(context, dict):
         titles, bodies = context.get("title"), context.get("sentences")
         if not isinstance(titles, list) or not isinstance(bodies, list):
@@ -69,6 +71,20 @@ def _paragraphs(record: Any) -> list[tuple[str, str]]:
             raise Bad("a sentence in 'context' is not text")
         out.append((title, " ".join(s.strip() for s in sentences if s.strip())))
     return out
+
+
+def _context(record: dict[str, Any]) -> Any:
+    """The paragraphs of a record as HotpotQA writes them, wherever and however it keeps them."""
+    metadata = record.get("metadata")
+    for place in (record, metadata if isinstance(metadata, dict) else {}):
+        if place.get("context") is not None:
+            return place["context"]
+        paragraphs = place.get("paragraphs")
+        if isinstance(paragraphs, list):
+            if not all(isinstance(one, dict) for one in paragraphs):
+                raise Bad("no list of {title, paragraph_text} in 'paragraphs'")
+            return [(one.get("title"), one.get("paragraph_text")) for one in paragraphs]
+    return None
 
 
 def _records(path: Path, report: ReadReport) -> Iterator[tuple[int, Any]]:

@@ -24,7 +24,8 @@ _EXPECTED = {
     "jsonl": 'lines of {"id", "title", "text"} or {"id", "contents"}',
     "wiki18": 'lines of {"id", "contents": "\\"Title\\"\\ntext"}',
     "dpr": "tab-separated lines of id, text, title",
-    "hotpotqa": 'a JSON list or lines of {"context": [[title, [sentence, ...]], ...]}',
+    "hotpotqa": 'a JSON list or lines of {"context": [[title, [sentence, ...]], ...]}, or of '
+    "MuSiQue's paragraphs",
     "wikipedia": "a MediaWiki XML dump (pages-articles)",
 }
 
@@ -100,11 +101,15 @@ def _json_format(line: str) -> str | None:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        record = {key: "" for key in ("context", "contents", "text") if f'"{key}":' in line}
+        # A key inside `metadata` or a paragraph counts as one of the record's: the line is cut.
+        keys = ("context", "paragraphs", "contents", "text")
+        record = {key: "" for key in keys if f'"{key}":' in line}
     if not isinstance(record, dict):
         return None
-    if "context" in record:
-        return "hotpotqa"
+    metadata = record.get("metadata")
+    for place in (record, metadata if isinstance(metadata, dict) else {}):
+        if "context" in place or "paragraphs" in place:
+            return "hotpotqa"
     if "contents" in record:
         contents = record["contents"]
         quoted = isinstance(contents, str) and contents.startswith('"') and "\n" in contents

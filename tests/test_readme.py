@@ -101,9 +101,9 @@ def test_the_set_up_commands_differ_only_in_extra_and_end():
 def test_everything_declared_is_pinned():
     """The constraints name every requirement of pyproject.toml exactly."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    named = r"^(?:dependencies|llm|server|wiki|test) = \[(.*?)\]\n"
+    named = r"^(?:dependencies|llm|server|wiki|data|test) = \[(.*?)\]\n"
     arrays = re.findall(named, project, re.M | re.S)
-    assert len(arrays) == 5
+    assert len(arrays) == 6
     wanted = {name.lower() for array in arrays for name in re.findall(r'"([\w-]+)', array)}
     wanted -= {"asl-env"}
     pinned = re.findall(r"^([\w-]+)==[\w.]+", (ROOT / "constraints.txt").read_text(), re.MULTILINE)

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from asl_env.agents.cli.evalspec import Asking
     from asl_env.evaluation.results import EvalResult
     from asl_env.evaluation.runner import Progress
     from asl_env.evaluation.tasks import TaskSet
 
 #: Titles of the metrics in tables.
-TITLES = {"em": "exact match", "cover-em": "cover match", "f1": "F1", "judged": "judged"}
+TITLES = {
+    "em": "exact match",
+    "cover-em": "cover match",
+    "f1": "F1",
+    "hotpotqa-f1": "F1, HotpotQA's",
+    "judged": "judged",
+    "gold-recall": "gold titles found",
+}
 
 
 def evaluate(
@@ -30,7 +38,11 @@ def evaluate(
         typer.Option(help="A language model: a name of `asl model list`, folder, GGUF, hub name."),
     ] = None,
     tasks: Annotated[
-        str, typer.Option(help="miniwiki-1hop, -2hop, -3hop, -compare, or a JSONL/JSON file.")
+        str,
+        typer.Option(
+            help="miniwiki-1hop, -2hop, -3hop, -compare; a JSON, JSONL, Parquet or TSV file; nq, "
+            "hotpotqa and others, or hf:OWNER/NAME/FILE, from the hub."
+        ),
     ] = "miniwiki-2hop",
     corpus: Annotated[
         str, typer.Option(help="What is searched: miniwiki, wiki-vital, a file or a store.")
@@ -42,11 +54,23 @@ def evaluate(
     judge: Annotated[
         str | None, typer.Option(help="Who judges the answers; named like --agent.")
     ] = None,
-    dialect: Annotated[str, typer.Option(help="asl or search-r1.")] = "asl",
-    sample: Annotated[bool, typer.Option(help="Sample turns; greedy otherwise.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of a sampling agent.")] = 0,
-    max_turns: Annotated[int, typer.Option(min=1, help="Turns per question at most.")] = 9,
-    top_k: Annotated[int, typer.Option(min=1, max=20, help="Passages per search.")] = 3,
+    spec: Annotated[
+        str | None,
+        typer.Option(help="A frozen spec: asl-v1, searchr1-v1, or a YAML file of your own."),
+    ] = None,
+    dialect: Annotated[str | None, typer.Option(help="asl or search-r1.  [default: asl]")] = None,
+    sample: Annotated[
+        bool | None, typer.Option("--sample", help="Sample turns; greedy otherwise.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of a sampling agent.  [default: 0]")
+    ] = None,
+    max_turns: Annotated[
+        int | None, typer.Option(min=1, help="Turns per question at most.  [default: 9]")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, max=20, help="Passages per search.  [default: 3]")
+    ] = None,
     max_chars: Annotated[
         int | None,
         typer.Option(
@@ -64,22 +88,30 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Measure an agent on a set of questions: em, f1, cover-em, judged, with 95 % intervals."""
-    from asl_env.agents.cli import console
+    from asl_env.agents.cli.evalspec import asking
     from asl_env.agents.cli.searching import open_retriever, suited
     from asl_env.agents.coevolution.lock import locked
     from asl_env.agents.loading import load_agent
     from asl_env.episode import Role
     from asl_env.evaluation import load_tasks, runner
-    from asl_env.tool import SearchTool
 
     agent = _named(agent, model)
+    given = {
+        "dialect": dialect,
+        "sample": sample,
+        "seed": seed,
+        "max_turns": max_turns,
+        "top_k": top_k,
+        "max_chars": max_chars,
+    }
+    how = asking(spec, given, suited(agent))
     found = load_tasks(tasks, limit)
     _tell_problems(found)
-    budget = max_chars or suited(agent)
-    tool = SearchTool(open_retriever(corpus, index), top_k=top_k, max_chars=budget)
-    player = load_agent(agent, dialect=dialect)
-    grm = load_agent(judge, dialect=dialect, role=Role.GRM) if judge else None
-    about = _about(agent, tasks, index or corpus, top_k, budget)
+    tool = how.tool(open_retriever(corpus, index))
+    player = load_agent(agent, dialect=how.dialect)
+    grm = load_agent(judge, dialect=how.dialect, role=Role.GRM) if judge else None
+    about = {"agent": agent, "tasks": tasks, "corpus": index or corpus, "judge": judge}
+    about |= how.record() | _index(corpus, index, how)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock") if out else nullcontext(), _progress(len(found)) as progress:
@@ -87,30 +119,36 @@ def evaluate(
             player,
             found,
             tool=tool,
-            dialect=dialect,
             judge=grm,
-            greedy=not sample,
-            seed=seed,
-            max_turns=max_turns,
             timeout=timeout,
             folder=out,
-            about=about | {"judge": judge},
+            about=about,
             progress=progress,
+            **how.arguments,
         )
+    _tell(result, f"{agent} on {tasks}", out, json)
+
+
+def _tell(result: EvalResult, title: str, out: Path | None, json: bool) -> None:
+    from asl_env.agents.cli import console
+    from asl_env.evaluation.folder import ROWS
+
     if json:
-        console.machine(result.to_json())
+        console.machine(result.to_json() | {"seconds_per_question": result.seconds})
         return
-    show(result, f"{agent} on {tasks}")
+    show(result, title)
     if out is not None:
-        typer.echo(f"rows and trajectories: {out / runner.ROWS}", err=True)
+        typer.echo(f"rows and trajectories: {out / ROWS}", err=True)
 
 
-def _about(
-    agent: str, tasks: str, corpus: str, top_k: int, max_chars: int | None
-) -> dict[str, Any]:
-    """What an evaluation was run with, as its folder remembers it."""
-    about = {"agent": agent, "tasks": tasks, "corpus": corpus, "top_k": top_k}
-    return about if max_chars is None else about | {"max_chars": max_chars}
+def _index(corpus: str, index: str | None, how: Asking) -> dict[str, Any]:
+    """What the result says about the index; refuses another than the spec's."""
+    from asl_env.agents.cli.searching import index_digest
+
+    digest = index_digest(corpus, index)
+    if how.spec is not None:
+        how.spec.check_index(digest)
+    return {"index_digest": digest}
 
 
 def _named(agent: str | None, model: str | None) -> str:
@@ -138,6 +176,10 @@ def show(result: EvalResult, title: str) -> None:
     parts += [f"{counts['truncated']} cut off"] if counts["truncated"] else []
     parts += [f"{counts['invalid']} invalid, left out"] if counts["invalid"] else []
     parts += [f"{counts['unjudged']} without a verdict"] if counts["unjudged"] else []
+    costs = [f"{estimate.mean:.2f} {name}" for name, estimate in result.costs.items()]
+    costs += [] if result.seconds is None else [f"{result.seconds:.3f} s"]
+    if costs:
+        console.person().print(f"a question takes {', '.join(costs)}")
     console.person().print(f"{counts['scored']} of {counts['tasks']} scored: {', '.join(parts)}")
 
 

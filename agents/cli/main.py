@@ -33,6 +33,7 @@ _HERE = "asl_env.agents.cli"
 COMMANDS: dict[str, Command] = {
     "train": Command(f"{_HERE}.train", "train", "Let the three seats train each other."),
     "eval": Command(f"{_HERE}.eval", "evaluate", "Measure an agent on a set of questions."),
+    "compare": Command(f"{_HERE}.compare", "compare", "Compare two evaluations, by question."),
     "rescore": Command(f"{_HERE}.rescore", "rescore", "Compute metrics from saved trajectories."),
     "play": Command(f"{_HERE}.play", "play", "Take a seat yourself, in the terminal."),
     "report": Command(f"{_HERE}.report", "report", "Write a run folder's report as one HTML file."),

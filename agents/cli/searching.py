@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from asl_env.protocols import Retriever
@@ -31,6 +32,40 @@ def open_retriever(corpus: str, index: str | None = None) -> Retriever:
         refuse_in_memory(corpus)
         return BM25Retriever.from_passages(open_corpus(path if here else corpus).passages())
     return make_retriever(index or corpus)
+
+
+def index_digest(corpus: str, index: str | None = None) -> str | None:
+    """Sixteen hex digits that change when the same search may find something else.
+
+    Args:
+        corpus: As for ``open_retriever``.
+        index: The same.
+
+    Returns:
+        ``None`` for what this machine cannot look into: a server, a retriever of a plugin.
+
+    Raises:
+        AslError: If there is an index or a corpus that cannot be read.
+    """
+    from asl_env.corpora.catalog import NAMES, open_corpus
+    from asl_env.corpora.store import is_store
+    from asl_env.retrieval.cached import ANALYSER, CachedCorpusRetriever
+    from asl_env.retrieval.manifest import MANIFEST, read_manifest
+
+    name = index or corpus
+    path = Path(name).expanduser()
+    if name == "miniwiki" or name in NAMES:
+        return CachedCorpusRetriever(name).key
+    facts: tuple[object, ...]
+    if index is None and (path.is_file() or is_store(path)):
+        facts = ("bm25", open_corpus(path).digest, ANALYSER)
+    elif (path / MANIFEST).is_file():
+        info = read_manifest(path)
+        about = (info.kind, info.digest, info.analyser, info.analyser_fingerprint, info.encoder)
+        facts = (*about, info.dimension, info.dense)
+    else:
+        return None
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def suited(agent: str) -> int | None:

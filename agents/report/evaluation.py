@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asl_env.agents.report.page import episode, number, page, table
 from asl_env.evaluation import rescore
-from asl_env.evaluation.results import Row
+from asl_env.evaluation.scoring import Row
 
 _SHOWN = 40
 

@@ -8,7 +8,7 @@ from asl_env.agents.coevolution.runfolder import CONFIG
 from asl_env.agents.report.evaluation import evaluation_page
 from asl_env.agents.report.run import run_page
 from asl_env.errors import RecordError, RunError
-from asl_env.evaluation.runner import ROWS
+from asl_env.evaluation.folder import ROWS
 
 #: Name of the file that is written into the folder.
 REPORT = "report.html"

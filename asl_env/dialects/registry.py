@@ -13,6 +13,10 @@ from asl_env.protocols import Dialect
 #: Entry-point group: a dialect object, or a class or function without arguments that makes one.
 GROUP = "asl_env.dialects"
 
+#: Raised when a built-in dialect reads a turn or writes a result otherwise than before; frozen
+#: evaluation specs name the version that they were written for.
+GRAMMAR_VERSION = 1
+
 _BUILT_IN: dict[str, Dialect] = {"asl": AslDialect(), "search-r1": SearchR1Dialect()}
 
 

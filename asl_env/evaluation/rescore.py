@@ -9,9 +9,11 @@ from typing import Any
 
 from asl_env.episode import Role, Task
 from asl_env.errors import RecordError
+from asl_env.evaluation.folder import ROWS, SETTINGS, seconds_per_question
 from asl_env.evaluation.records import from_record, read_objects
-from asl_env.evaluation.results import JUDGED, EvalResult, Row, read_rows, score, summarise
-from asl_env.evaluation.runner import ROWS, SETTINGS
+from asl_env.evaluation.results import EvalResult, read_rows, summarise
+from asl_env.evaluation.scoring import JUDGED, Row, score
+from asl_env.rewards.matching import METRIC_VERSION
 
 
 def rescore(
@@ -35,7 +37,9 @@ def rescore(
         rows = _with_answers(rows, {task.id: task for task in tasks}, path)
     if not rows:
         raise RecordError(f"{path}: no episode of the policy seat to score")
-    return summarise(rows, _settings(path), seed=seed)
+    settings = _settings(path) | {"metric_version": METRIC_VERSION}
+    seconds = seconds_per_question(path if path.is_dir() else path.parent)
+    return summarise(rows, settings, seed=seed, seconds=seconds)
 
 
 def _rows(path: Path) -> list[Row]:

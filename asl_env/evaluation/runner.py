@@ -5,27 +5,29 @@
     print(result.metrics["em"])
 
 With a folder, every finished batch is on the disk before the next begins: ``settings.json`` says
-what is evaluated, ``rows.jsonl`` has one line per question with the full trajectories, and
-``summary.json`` appears at the end. The same call on the same folder goes on where it stopped.
+what is evaluated, ``rows.jsonl`` has one line per question with the full trajectories,
+``times.jsonl`` the wall time of each batch, and ``summary.json`` appears at the end. The same call
+on the same folder goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+from asl_env.dialects import make_dialect
 from asl_env.episode import SCHEMA_VERSION, Claim, Task, Trajectory
-from asl_env.errors import InvalidTaskError, RunError
-from asl_env.evaluation.records import encode, recover
-from asl_env.evaluation.results import EvalResult, Row, read_rows, score, summarise
+from asl_env.errors import InvalidTaskError
+from asl_env.evaluation.folder import EvalFolder, seconds_per_question
+from asl_env.evaluation.results import EvalResult, summarise
+from asl_env.evaluation.scoring import Row, score
 from asl_env.play import Tool, play
 from asl_env.protocols import Agent, Dialect
-
-SETTINGS, ROWS, SUMMARY = "settings.json", "rows.jsonl", "summary.json"
+from asl_env.rewards.matching import METRIC_VERSION
 
 #: Called after every batch with the number of finished questions and of all questions.
 Progress = Callable[[int, int], None]
@@ -73,45 +75,56 @@ def evaluate(
         InvalidTaskError: If there is no task, or two tasks share an id.
         RunError: If the folder belongs to another evaluation.
     """
-    wanted = _distinct(tasks)
+    wanted, grammar = _distinct(tasks), make_dialect(dialect)
     settings: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
+        "metric_version": METRIC_VERSION,
         **(about or {}),
         "tasks_digest": _digest(wanted),
-        "dialect": dialect if isinstance(dialect, str) else dialect.name,
+        "dialect": grammar.name,
         "judged": judge is not None,
         "greedy": greedy,
         "seed": seed,
         "max_turns": max_turns,
     }
-    store = _Folder(Path(folder), settings) if folder is not None else None
-    rows = store.rows if store else []
+    common: dict[str, Any] = {
+        "tool": tool,
+        "dialect": grammar,
+        "greedy": greedy,
+        "max_turns": max_turns,
+        "timeout": timeout,
+    }
+    store = EvalFolder(Path(folder), settings, grammar) if folder is not None else None
+    rows: list[Row] = store.rows if store else []
     left = wanted[len(rows) :]
+    elapsed = 0.0
     for start in range(0, len(left), batch_size):
-        batch = left[start : start + batch_size]
-        seeds = [task_seed(seed, task.id) for task in batch]
-        common: dict[str, Any] = {
-            "tool": tool,
-            "dialect": dialect,
-            "greedy": greedy,
-            "max_turns": max_turns,
-            "timeout": timeout,
-        }
-        played = play(agent, batch, seeds=seeds, **common)
-        judgements = _judge(judge, batch, played, seeds, common)
-        fresh = [
-            score(task, episode, judgement, judge is not None)
-            for task, episode, judgement in zip(batch, played, judgements, strict=True)
-        ]
+        began = perf_counter()
+        fresh = _batch(agent, judge, left[start : start + batch_size], seed, common)
         rows.extend(fresh)
+        elapsed += perf_counter() - began
         if store:
-            store.append(fresh)
+            store.append(fresh, perf_counter() - began)
         if progress:
             progress(len(rows), len(wanted))
-    result = summarise(rows, settings)
+    seconds = seconds_per_question(store.folder) if store else elapsed / len(wanted)
+    result = summarise(rows, settings, seconds=seconds)
     if store:
-        _write_json(store.folder / SUMMARY, result.to_json())
+        store.finish(result.to_json())
     return result
+
+
+def _batch(
+    agent: Agent, judge: Agent | None, tasks: Sequence[Task], seed: int, common: Mapping[str, Any]
+) -> list[Row]:
+    """Plays, judges and scores some questions together."""
+    seeds = [task_seed(seed, task.id) for task in tasks]
+    played = play(agent, tasks, seeds=seeds, **common)
+    judgements = _judge(judge, tasks, played, seeds, common)
+    return [
+        score(task, episode, judgement, judge is not None, common["dialect"])
+        for task, episode, judgement in zip(tasks, played, judgements, strict=True)
+    ]
 
 
 def task_seed(seed: int, task_id: str) -> int:
@@ -141,63 +154,6 @@ def _judge(
     for at, verdict in zip(asked, verdicts, strict=True):
         judgements[at] = verdict
     return judgements
-
-
-class _Folder:
-    """The folder of one evaluation: rows that are finished, appended batch by batch."""
-
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        self.folder = folder
-        settings = json.loads(json.dumps(settings))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._settle(settings)
-            recover(folder / ROWS)
-        except OSError as error:
-            raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
-        self.rows = read_rows(folder / ROWS) if (folder / ROWS).exists() else []
-
-    def append(self, rows: Sequence[Row]) -> None:
-        """Adds finished rows and waits until they are on the disk."""
-        path = self.folder / ROWS
-        size = path.stat().st_size if path.exists() else 0
-        try:
-            with path.open("ab") as file:
-                file.write(b"".join(encode(row.to_json()) for row in rows))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            os.truncate(path, size)
-            raise RunError(
-                f"{path}: cannot be written: {error.strerror or error}; "
-                "make room and run the same command again, finished questions are kept"
-            ) from error
-
-    def _settle(self, settings: Mapping[str, Any]) -> None:
-        path = self.folder / SETTINGS
-        if not path.exists():
-            if (self.folder / ROWS).exists():
-                raise RunError(f"{self.folder}: has rows but no {SETTINGS}; choose another folder")
-            _write_json(path, settings)
-            return
-        try:
-            before = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise RunError(f"{path}: not JSON ({error}); choose another folder") from error
-        for name in sorted({*before, *settings}):
-            old, new = before.get(name), settings.get(name)
-            if old != new:
-                raise RunError(
-                    f"{self.folder}: was begun with {name} = {old!r}, now it is {new!r}; "
-                    "choose another folder or the same settings"
-                )
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Writes a JSON file that is either complete or not there."""
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    beside.replace(path)
 
 
 def _distinct(tasks: Iterable[Task]) -> list[Task]:

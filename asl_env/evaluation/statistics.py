@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+#: So many different sums of sign patterns are listed for an exact p-value.
+EXACT_SUMS = 100_000
+
+#: Equal sums may differ in the last bits, as they are added up in another order.
+_TINY = 1e-9
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +53,9 @@ class Difference(Estimate):
     """Mean of paired differences (second minus first) with its interval and a p-value.
 
     Attributes:
-        p_value: Two-sided sign-flip permutation test of "no difference".
+        p_value: Two-sided sign-flip permutation test of "no difference": exact where the sums of
+            all sign patterns can be listed (for scores of 0 and 1 always: it is then the exact
+            test of McNemar), otherwise from random flips.
     """
 
     p_value: float
@@ -96,8 +103,9 @@ def paired_difference(
         level: Coverage of the interval.
 
     Returns:
-        The mean of ``second - first``. The p-value is (1 + number of sign flips with a mean at
-        least as far from 0) / (1 + resamples).
+        The mean of ``second - first``. The p-value is the share of sign patterns whose mean is at
+        least as far from 0; where there are too many different sums to list (``EXACT_SUMS``), it
+        is (1 + number of such among random flips) / (1 + resamples).
 
     Raises:
         ValueError: If there are no values, or not equally many.
@@ -126,12 +134,33 @@ def _bootstrap_means(sample: Floats, rng: np.random.Generator, resamples: int) -
 
 
 def _sign_flip_p(differences: Floats, rng: np.random.Generator, resamples: int) -> float:
-    sizes, counts = np.unique(np.abs(differences), return_counts=True)
+    moved = np.abs(differences[differences != 0])
+    sizes, counts = np.unique(moved, return_counts=True)
+    if np.prod(counts + 1.0) <= EXACT_SUMS:
+        return _exact_p(sizes, counts, abs(float(differences.sum())))
     positive = rng.binomial(counts, 0.5, size=(resamples, len(counts)))
     sums = np.abs((2 * positive - counts) @ sizes)
-    # Equal sums may differ in the last bits, as they are added up in another order.
-    observed = abs(differences.sum()) - 1e-9
+    observed = abs(differences.sum()) - _TINY
     return float((1 + np.count_nonzero(sums >= observed)) / (1 + resamples))
+
+
+def _exact_p(sizes: Floats, counts: NDArray[np.int64], observed: float) -> float:
+    """Share of all sign patterns whose sum is as far from 0: sums with their probabilities."""
+    sums, chances = np.zeros(1), np.ones(1)
+    for size, count in zip(sizes, counts, strict=True):
+        steps = (2 * np.arange(count + 1) - count) * size
+        sums = (sums[:, None] + steps).ravel()
+        chances = (chances[:, None] * _half_binomial(int(count))).ravel()
+    p_value = float(chances[np.abs(sums) >= observed - _TINY].sum())
+    # A probability below the smallest float is still none of 0.
+    return min(1.0, max(p_value, float(np.finfo(np.float64).tiny)))
+
+
+def _half_binomial(count: int) -> Floats:
+    """Probabilities of 0 to ``count`` heads; by logarithms, which do not overflow."""
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count + 1)))])
+    chances: Floats = np.exp(logs[-1] - logs - logs[::-1] - count * np.log(2.0))
+    return chances
 
 
 def _percentiles(means: Floats, level: float) -> tuple[float, float]:

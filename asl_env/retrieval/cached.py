@@ -68,9 +68,10 @@ class CachedCorpusRetriever:
 
     def folder(self) -> Path:
         """Returns where the index lies, or would lie."""
-        return cache_home() / "indexes" / f"{self.name}-{self._key()}"
+        return cache_home() / "indexes" / f"{self.name}-{self.key}"
 
-    def _key(self) -> str:
+    @property
+    def key(self) -> str:
         """Sixteen hex digits that change with the passages, the format and the analyser."""
         from asl_env.retrieval.analyser import Analyser
 

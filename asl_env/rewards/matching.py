@@ -1,6 +1,6 @@
 """Matching an answer with the accepted answers: exact match, covering match, token F1.
 
-All three compare SQuAD-normalised strings (Rajpurkar et al. 2016: lower case, no punctuation, no
+All compare SQuAD-normalised strings (Rajpurkar et al. 2016: lower case, no punctuation, no
 articles), take the best of all accepted answers, and give 0 to a missing answer. An accepted
 answer that normalises to nothing matches nothing.
 """
@@ -13,6 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from asl_env.text import normalize
 
 Metric = Callable[[str | None, Sequence[str]], float]
+
+#: Raised when any metric gives another number for the same answer; evaluations record it.
+METRIC_VERSION = 1
+
+_CLOSED = frozenset({"yes", "no", "noanswer"})
 
 
 def em(prediction: str | None, answers: Sequence[str]) -> float:
@@ -65,6 +70,31 @@ def f1(prediction: str | None, answers: Sequence[str]) -> float:
     """
     said = normalize(prediction or "").split()
     return max((_token_f1(said, normalize(answer).split()) for answer in answers), default=0.0)
+
+
+def hotpotqa_f1(prediction: str | None, answers: Sequence[str]) -> float:
+    """Token F1 by HotpotQA's rule: a closed answer earns nothing unless it is the whole answer.
+
+    Where the prediction or the accepted answer is "yes", "no" or "noanswer", anything but
+    equality is 0; otherwise this is ``f1``. "Yes, both are" is worth 0.5 by SQuAD's rule and
+    nothing by this one. From Yang et al. 2018, https://hotpotqa.github.io, the evaluation script.
+
+    Args:
+        prediction: What was answered; ``None`` if nothing was.
+        answers: Accepted answers (aliases).
+
+    Returns:
+        A number in [0, 1].
+    """
+    said = normalize(prediction or "")
+    scores = (_closed_f1(said, normalize(answer)) for answer in answers)
+    return max(scores, default=0.0)
+
+
+def _closed_f1(said: str, gold: str) -> float:
+    if said != gold and (said in _CLOSED or gold in _CLOSED):
+        return 0.0
+    return _token_f1(said.split(), gold.split())
 
 
 def _token_f1(said: list[str], gold: list[str]) -> float:

@@ -52,9 +52,30 @@ def test_the_form_of_hugging_face_is_read_too(tmp_path: Path) -> None:
     assert [(p.title, p.text) for p in passages] == [("Abel", "A."), ("Bela", "B.")]
 
 
+def test_musique_keeps_its_paragraphs_as_objects(tmp_path: Path) -> None:
+    paragraphs = [
+        {"idx": 0, "title": "Abel", "paragraph_text": "A.", "is_supporting": True},
+        {"idx": 1, "title": "Bela", "paragraph_text": "B.", "is_supporting": False},
+    ]
+    path = put(tmp_path / "m.jsonl", {"id": "2hop__1", "question": "?", "paragraphs": paragraphs})
+    assert detect_format(path) == "hotpotqa"
+    passages, report = read(path)
+    assert [(p.title, p.text) for p in passages] == [("Abel", "A."), ("Bela", "B.")]
+    assert not report.lines()
+
+
+def test_flashrag_keeps_the_context_in_its_metadata(tmp_path: Path) -> None:
+    record = {"id": "dev_0", "metadata": {"context": {"title": ["A"], "sentences": [["B.", "C."]]}}}
+    path = put(tmp_path / "f.jsonl", record)
+    assert detect_format(path) == "hotpotqa"
+    assert [(p.title, p.text) for p in read(path)[0]] == [("A", "B. C.")]
+
+
 @pytest.mark.parametrize(
     ("record", "kind"),
     [
+        ({"paragraphs": ["x"]}, "no list of {title, paragraph_text} in 'paragraphs'"),
+        ({"paragraphs": [{"title": "A"}]}, "no list of [title, sentences] in 'context'"),
         (7, "not a JSON object"),
         ({"question": "x"}, "no field 'context'"),
         ({"context": "x"}, "field 'context' is not a list"),

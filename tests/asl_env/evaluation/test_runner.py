@@ -151,7 +151,9 @@ def test_rows_can_be_read_by_people_and_machines(tmp_path):
     evaluate(Knower(), TASKS, tool=EmptyTool(), judge=Judge(), folder=tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert rows[0]["prediction"] == "the thing 0"
-    assert rows[0]["scores"] == {"em": 1.0, "cover-em": 1.0, "f1": 1.0, "judged": 1.0}
+    names = ("em", "cover-em", "f1", "hotpotqa-f1", "judged")
+    assert rows[0]["scores"] == dict.fromkeys(names, 1.0)
+    assert rows[0]["costs"] == {"turns": 1, "searches": 0}
     assert rows[0]["trajectory"]["role"] == "policy"
     assert rows[0]["judgement"]["answer"] == "conclusion: correct"
 
@@ -201,7 +203,7 @@ def test_two_runs_are_compared_question_by_question():
     weak = evaluate(Knower(3), TASKS[:8], tool=EmptyTool())
     strong = evaluate(Knower(8), TASKS[::-1], tool=EmptyTool(), judge=Judge())
     differences = compare(weak, strong)
-    assert set(differences) == {"em", "cover-em", "f1"}
+    assert set(differences) == {"em", "cover-em", "f1", "hotpotqa-f1"}
     assert differences["em"].n == 8
     assert differences["em"].mean == pytest.approx(5 / 8)
 
@@ -237,3 +239,21 @@ def test_a_full_disk_keeps_what_was_done(tmp_path):
     resumed = evaluate(knower, TASKS, tool=EmptyTool(), batch_size=2, folder=tmp_path)
     assert knower.calls == (10 - kept.count(b"\n")) / 2
     assert resumed.rows == evaluate(Knower(), TASKS, tool=EmptyTool()).rows
+
+
+def test_time_is_kept_over_a_restart_and_is_no_part_of_the_result(tmp_path):
+    result = evaluate(Knower(), TASKS[:4], tool=EmptyTool(), folder=tmp_path, batch_size=2)
+    lines = (tmp_path / "times.jsonl").read_text().splitlines()
+    assert [json.loads(line)["questions"] for line in lines] == [2, 2]
+    (tmp_path / "times.jsonl").write_text('{"questions": 4, "seconds": 6}\n{"questions": "x"}\n{"q')
+    again = evaluate(Knower(), TASKS[:4], tool=EmptyTool(), folder=tmp_path, batch_size=2)
+    assert again.seconds == rescore(tmp_path).seconds == 1.5
+    assert again == result
+    assert evaluate(Knower(), TASKS, tool=EmptyTool()).seconds > 0
+
+
+def test_costs_have_intervals():
+    costs = evaluate(Knower(10, searches=True), TASKS, tool=EmptyTool()).costs
+    assert set(costs) == {"turns", "searches"}
+    assert costs["searches"].mean == 0.5
+    assert costs["turns"].low < 1.5 < costs["turns"].high

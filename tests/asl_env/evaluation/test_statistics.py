@@ -1,5 +1,8 @@
 """Intervals and tests agree with theory, repeat with their seed, and refuse empty samples."""
 
+from itertools import product
+from math import erfc, sqrt
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,8 +57,39 @@ def test_a_clear_gain_excludes_zero():
 
 def test_the_p_value_of_a_small_sample_is_the_exact_one():
     # Of the 2^5 sign patterns two are as extreme as five equal gains.
-    difference = paired_difference([0.0] * 5, [1.0] * 5, resamples=20_000)
-    assert difference.p_value == pytest.approx(2 / 32, abs=0.006)
+    assert paired_difference([0.0] * 5, [1.0] * 5).p_value == pytest.approx(2 / 32)
+
+
+@pytest.mark.parametrize(("wins", "losses", "p_value"), [(1, 0, 1.0), (9, 2, 0.06543), (3, 3, 1)])
+def test_scores_of_0_and_1_get_the_exact_test_of_mcnemar(wins, losses, p_value):
+    """Ties do not matter; the p-values are those of the two-sided binomial test."""
+    first = [0.0] * wins + [1.0] * losses + [1.0] * 50
+    second = [1.0] * wins + [0.0] * losses + [1.0] * 50
+    assert paired_difference(first, second).p_value == pytest.approx(p_value, abs=1e-4)
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=9))
+def test_the_exact_p_value_is_the_share_of_all_sign_patterns(differences):
+    sums = [
+        abs(sum(sign * value for sign, value in zip(signs, differences, strict=True)))
+        for signs in product((-1, 1), repeat=len(differences))
+    ]
+    share = np.mean(np.array(sums) >= abs(sum(differences)) - 1e-9)
+    found = paired_difference([0.0] * len(differences), differences, resamples=50)
+    assert found.p_value == pytest.approx(share)
+
+
+def test_random_flips_come_close_where_there_are_too_many_sums():
+    rng = np.random.default_rng(3)
+    differences = rng.normal(0.3, 1.0, size=60)
+    assert len(np.unique(np.abs(differences))) == 60, "2 ** 60 sums"
+    found = paired_difference(np.zeros(60), differences).p_value
+    z = abs(differences.sum()) / np.sqrt(np.sum(differences**2))
+    assert found == pytest.approx(erfc(z / sqrt(2)), abs=0.01)
+
+
+def test_the_p_value_of_overwhelming_evidence_is_small_and_not_0():
+    assert 0 < paired_difference([0.0] * 5_000, [1.0] * 5_000, resamples=50).p_value < 1e-100
 
 
 @given(SCORES, st.data())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from asl_env.errors import CorpusError, InvalidTaskError
+from asl_env.errors import InvalidTaskError
 from asl_env.evaluation.tasks import load_tasks, read_tasks
 
 
@@ -104,13 +104,6 @@ def test_a_list_that_is_cut_short_is_refused(tmp_path):
         read_tasks(path)
 
 
-def test_a_parquet_file_is_named_as_such(tmp_path):
-    path = tmp_path / "t.parquet"
-    path.write_bytes(b"PAR1....")
-    with pytest.raises(CorpusError, match="Parquet"):
-        load_tasks(path)
-
-
 def test_a_limit_draws_the_same_tasks_every_time(tmp_path):
     records = [{"id": f"{n:03}", "question": "Where?", "answer": "Oslo"} for n in range(100)]
     path = write(tmp_path / "t.jsonl", *records)
@@ -129,3 +122,19 @@ def test_miniwiki_sets_come_by_name():
     found = load_tasks("miniwiki-2hop", limit=5)
     assert len(found) == 5
     assert all(task.answers and task.question.endswith("?") for task in found)
+
+
+def test_a_benchmark_is_read_from_where_the_hub_puts_it(tmp_path, monkeypatch):
+    from asl_env.evaluation import hub
+
+    file = write(tmp_path / "test.jsonl", {"id": "test_0", "question": "Who?", "answer": "Ada"})
+    asked = []
+    monkeypatch.setattr(hub, "fetch", lambda address: asked.append(address) or file)
+    assert load_tasks("popqa").name == "popqa"
+    assert len(load_tasks("hf:someone/questions@v2/test.jsonl")) == 1
+    assert asked == [hub.BENCHMARKS["popqa"], "hf:someone/questions@v2/test.jsonl"]
+
+
+def test_a_misspelt_benchmark_gets_a_hint():
+    with pytest.raises(InvalidTaskError, match="did you mean 'hotpotqa'"):
+        load_tasks("hotpot-qa")
