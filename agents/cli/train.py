@@ -68,6 +68,13 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Another base for the recipe: what it changes against asl is changed in this one, "
+            "as in --recipe r-zero --on asl-nano."
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change a recipe field: solve.steps=5000 (repeatable)."),
@@ -83,11 +90,14 @@ def train(
 ) -> None:
     """Let a generator, a policy and a judge train each other."""
     from asl_env.agents.cli.teams import default_recipe
+    from asl_env.agents.coevolution.recipefile import load_recipe
     from asl_env.agents.coevolution.runfolder import CONFIG, RunFolder
+    from asl_env.agents.coevolution.variants import rebase
     from asl_env.errors import RunError
 
-    if resume is not None and out is not None:
-        raise RunError("--resume names the run folder; leave --out away")
+    for option, value in (("--out", out), ("--on", on)):
+        if resume is not None and value is not None:
+            raise RunError(f"--resume names the run folder; leave {option} away")
     given = {
         "corpus": corpus,
         "index": index,
@@ -100,7 +110,7 @@ def train(
     if resume is None:
         setup, number = {**DEFAULTS, **chosen}, seed or 0
         base = recipe or default_recipe(setup["agent"])
-        loaded = _recipe(base, set_, rounds)
+        loaded = _recipe(base if on is None else rebase(load_recipe(base), on), set_, rounds)
         folder = out or _free_folder(loaded.name)
         if RunFolder(folder).begun:
             raise RunError(
@@ -208,6 +218,7 @@ def _finish(loop: CoEvolution, folder: Path, machine: bool) -> None:
                 "report": str(report),
                 "rounds": done,
                 "steps": loop.state.steps,
+                "rollouts": loop.state.rollouts,
                 "history": loop.state.history,
             }
         )
