@@ -32,7 +32,8 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
 LEGEND = (
     "valid, difficulty: of the round's own tasks; own, judged: accuracy by the GRM's verdicts, or "
     "by rule where it rewards nobody, on own and on held-out tasks; true: by golden answers and "
-    "oracle; kappa: the GRM against the truth; false+: share of wrong answers it accepts; hacked: of hack probes it accepts"
+    "oracle; kappa: the GRM against the truth; false+: share of wrong answers it accepts; hacked: "
+    "of hack probes it accepts"
 )
 
 
