@@ -90,9 +90,7 @@ def train(
 ) -> None:
     """Let a generator, a policy and a judge train each other."""
     from asl_env.agents.cli.teams import default_recipe
-    from asl_env.agents.coevolution.recipefile import load_recipe
     from asl_env.agents.coevolution.runfolder import CONFIG, RunFolder
-    from asl_env.agents.coevolution.variants import rebase
     from asl_env.errors import RunError
 
     for option, value in (("--out", out), ("--on", on)):
@@ -109,8 +107,7 @@ def train(
     chosen = {name: value for name, value in given.items() if value is not None}
     if resume is None:
         setup, number = {**DEFAULTS, **chosen}, seed or 0
-        base = recipe or default_recipe(setup["agent"])
-        loaded = _recipe(base if on is None else rebase(load_recipe(base), on), set_, rounds)
+        loaded = _recipe(recipe or default_recipe(setup["agent"]), set_, rounds, on)
         folder = out or _free_folder(loaded.name)
         if RunFolder(folder).begun:
             raise RunError(
@@ -142,10 +139,15 @@ def _named(agent: list[str] | None, model: str | None) -> list[str] | None:
     return [f"model:{model}", *(agent or ())]
 
 
-def _recipe(source: Any, changes: list[str] | None, rounds: int | None) -> Recipe:
+def _recipe(
+    source: Any, changes: list[str] | None, rounds: int | None, on: str | None = None
+) -> Recipe:
     from asl_env.agents.coevolution.recipefile import load_recipe, parse_recipe
+    from asl_env.agents.coevolution.variants import rebase
 
     loaded = parse_recipe(source, "of the run") if isinstance(source, dict) else source
+    if on is not None:
+        loaded = rebase(load_recipe(loaded), on)
     more = [] if rounds is None else [f"rounds={rounds}"]
     return load_recipe(loaded, [*(changes or []), *more])
 
