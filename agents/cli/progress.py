@@ -30,9 +30,10 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
 
 
 LEGEND = (
-    "valid, difficulty: of the round's own tasks; own, judged: accuracy by the GRM's verdicts on "
-    "own and on held-out tasks; true: by golden answers and oracle; kappa: the GRM against the "
-    "truth; false+: share of wrong answers it accepts; hacked: of hack probes it accepts"
+    "valid, difficulty: of the round's own tasks; own, judged: accuracy by the GRM's verdicts, or "
+    "by rule where it rewards nobody, on own and on held-out tasks; true: by golden answers and "
+    "oracle; kappa: the GRM against the truth; false+: share of wrong answers it accepts; hacked: "
+    "of hack probes it accepts"
 )
 
 

@@ -124,6 +124,7 @@ def cost(team: Mapping[str, Agent], recipe: Recipe) -> list[str]:
     updates = sum(
         phase.steps // (2 * phase.num_envs)
         for phase in (recipe.generate, recipe.verify, recipe.solve)
+        if phase.enabled
     )
     plan = Plan(
         "train",

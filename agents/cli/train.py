@@ -68,6 +68,13 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Another base for the recipe: what it changes against asl is changed in this one, "
+            "as in --recipe r-zero --on asl-nano."
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change a recipe field: solve.steps=5000 (repeatable)."),
@@ -86,8 +93,9 @@ def train(
     from asl_env.agents.coevolution.runfolder import CONFIG, RunFolder
     from asl_env.errors import RunError
 
-    if resume is not None and out is not None:
-        raise RunError("--resume names the run folder; leave --out away")
+    for option, value in (("--out", out), ("--on", on)):
+        if resume is not None and value is not None:
+            raise RunError(f"--resume names the run folder; leave {option} away")
     given = {
         "corpus": corpus,
         "index": index,
@@ -99,8 +107,7 @@ def train(
     chosen = {name: value for name, value in given.items() if value is not None}
     if resume is None:
         setup, number = {**DEFAULTS, **chosen}, seed or 0
-        base = recipe or default_recipe(setup["agent"])
-        loaded = _recipe(base, set_, rounds)
+        loaded = _recipe(recipe or default_recipe(setup["agent"]), set_, rounds, on)
         folder = out or _free_folder(loaded.name)
         if RunFolder(folder).begun:
             raise RunError(
@@ -132,10 +139,15 @@ def _named(agent: list[str] | None, model: str | None) -> list[str] | None:
     return [f"model:{model}", *(agent or ())]
 
 
-def _recipe(source: Any, changes: list[str] | None, rounds: int | None) -> Recipe:
+def _recipe(
+    source: Any, changes: list[str] | None, rounds: int | None, on: str | None = None
+) -> Recipe:
     from asl_env.agents.coevolution.recipefile import load_recipe, parse_recipe
+    from asl_env.agents.coevolution.variants import rebase
 
     loaded = parse_recipe(source, "of the run") if isinstance(source, dict) else source
+    if on is not None:
+        loaded = rebase(load_recipe(loaded), on)
     more = [] if rounds is None else [f"rounds={rounds}"]
     return load_recipe(loaded, [*(changes or []), *more])
 
@@ -208,6 +220,7 @@ def _finish(loop: CoEvolution, folder: Path, machine: bool) -> None:
                 "report": str(report),
                 "rounds": done,
                 "steps": loop.state.steps,
+                "rollouts": loop.state.rollouts,
                 "history": loop.state.history,
             }
         )

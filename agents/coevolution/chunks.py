@@ -9,6 +9,7 @@ from typing import Any
 from asl_env.agents.coevolution.events import Journal
 from asl_env.agents.coevolution.harvest import raw_score
 from asl_env.agents.coevolution.phases import PhaseRunner, Stage
+from asl_env.agents.coevolution.rollouts import Counts, add, partner_rollouts
 from asl_env.agents.coevolution.seeds import Deck, derive, derive_many, generator
 from asl_env.agents.coevolution.state import RunState
 from asl_env.episode import RewardParts, Trajectory
@@ -32,6 +33,7 @@ class Watch:
 
     Attributes:
         reason: Why the phase has to end, or ``None``.
+        rollouts: Rollouts of the chunk by purpose and seat.
     """
 
     def __init__(
@@ -47,12 +49,15 @@ class Watch:
         self._fresh: list[float] = []
         self._sums: dict[str, list[float]] = {}
         self._invalid: dict[str, int] = {}
+        self.rollouts: Counts = {}
 
     def episode(self, episode: Trajectory, parts: RewardParts) -> None:
         """Takes in an episode (the environments' ``on_episode``)."""
         state = self._state
         self.episodes += 1
         self.turns += len(episode.turns)
+        add(self.rollouts, "played", {episode.role.value: 1})
+        add(self.rollouts, "partners", partner_rollouts(parts))
         if self.episodes <= self._keep:
             place = {"round": state.round, "phase": state.phase, "chunk": state.progress.chunk}
             self._journal.trajectory(episode, parts, **place)
@@ -102,6 +107,9 @@ class Watch:
     def _look(self) -> str | None:
         if self._phase.enough(self._state):
             return "enough"
+        most = self._phase.spec.episodes
+        if most is not None and self._state.progress.episodes + self.episodes >= most:
+            return "episodes"
         plateau = self._phase.spec.plateau
         if plateau is not None and plateau.rule().reached(self._state.progress.scores):
             return "plateau"
@@ -143,9 +151,12 @@ def run_chunk(
     state.steps += steps
     progress.drawn = deck.drawn
     progress.episodes += watch.episodes
+    for purpose, seats in watch.rollouts.items():
+        add(state.rollouts, purpose, seats)
     played = learner is None and progress.drawn >= _deal(phase, state)
     spent = "budget" if progress.steps >= phase.spec.steps else "played" if played else None
-    return {**watch.summary(), "learner": learnt}, watch.reason or spent
+    metrics = {**watch.summary(), "rollouts": watch.rollouts, "learner": learnt}
+    return metrics, watch.reason or spent
 
 
 def _learn(

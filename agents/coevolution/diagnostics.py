@@ -35,12 +35,15 @@ class Diagnostics:
 
     Args:
         stage: Recipe, seed, world, team. What is measured of the GRM is the seat's agent as it
-            is now, or the judge of the recipe where that is another one.
+            is now, or the judge of the recipe where that is another one. Where a rule or the
+            majority decides, no judge is measured, and an answer is ``judged`` right if it is
+            the task's own.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._spec = stage.recipe.diagnostics
+        self._rollouts: dict[str, int] = {}
         chosen = self._spec.sets or tuple(stage.world.held_out)
         self._held_out = {
             name: _sample(stage.world.held_out_set(name), self._spec.tasks_per_set, 0, name)
@@ -54,18 +57,20 @@ class Diagnostics:
             ``policy`` (per set and over all: ``judged``, ``true``, ``em``, ``f1``, ``cover_em``),
             ``grm`` (held-out claims), ``grm_on_policy`` (the policy's own answers), ``hacks``
             (false-accept rate per probe), ``tasks`` (this round's own: difficulty, diversity,
-            the policy on them, the oracle on them). Values may be NaN; what the world gives no
-            data for is missing.
+            the policy on them, the oracle on them), ``rollouts`` (what all this took, by seat).
+            Values may be NaN; what the world gives no data for is missing.
         """
         metrics: dict[str, Any] = {"round": state.round}
+        judged = self._held_out and self._stage.judge is not None
         if self._held_out:
             metrics.update(self._policy())
+        if judged:
             metrics["grm"] = self._grm()
-        if self._held_out and self._spec.probes:
+        if judged and self._spec.probes:
             metrics["hacks"] = self._hacks()
         if state.tasks:
             metrics["tasks"] = self._tasks(state)
-        return metrics
+        return {**metrics, "rollouts": self._rollouts}
 
     def _policy(self) -> dict[str, Any]:
         rows = self._solve([task for group in self._held_out.values() for task in group], "policy")
@@ -78,6 +83,8 @@ class Diagnostics:
             [row.verdict for row in answered], [row.right for row in answered]
         )
         policy = {**_accuracy(rows), "sets": sets}
+        if self._stage.judge is None:
+            return {"policy": policy}
         return {"policy": policy, "grm_on_policy": _describe(on_policy)}
 
     def _grm(self) -> dict[str, Any]:
@@ -158,6 +165,9 @@ class Diagnostics:
         self, tasks: Sequence[Task], episodes: Sequence[Trajectory], name: str
     ) -> list[str | None]:
         """Verdicts on the answers that were given; no answer is wrong without asking."""
+        if self._stage.judge is None:
+            pairs = zip(tasks, episodes, strict=True)
+            return ["correct" if em(e.answer, task.answers) else "wrong" for task, e in pairs]
         asked = [
             (index, Claim(task.id, task.question, episode.answer))
             for index, (task, episode) in enumerate(zip(tasks, episodes, strict=True))
@@ -170,7 +180,8 @@ class Diagnostics:
         return verdicts
 
     def _judge(self, claims: Sequence[Claim], name: str, *, greedy: bool) -> list[str | None]:
-        judge = self._stage.judge or self._stage.team[Role.GRM]
+        judge = self._stage.judge
+        assert judge is not None
         episodes = self._play(judge, claims, f"judge-{name}", greedy=greedy)
         return [
             None if episode.invalid is not None else parse_verdict(episode.answer)
@@ -181,6 +192,8 @@ class Diagnostics:
         self, agent: Agent, assignments: Sequence[Assignment], name: str, *, greedy: bool = True
     ) -> list[Trajectory]:
         stage = self._stage
+        seat = Role.GRM if name.startswith("judge-") else Role.POLICY
+        self._rollouts[seat.value] = self._rollouts.get(seat.value, 0) + len(assignments)
         return play(
             agent,
             assignments,

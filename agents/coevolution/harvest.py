@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +12,7 @@ from asl_env.agents.coevolution.seeds import generator
 from asl_env.agents.coevolution.state import RunState
 from asl_env.episode import Request, RewardParts, Task, Trajectory
 from asl_env.rewards.labels import claims_from_solves
+from asl_env.rewards.voting import majority_answer
 from asl_env.text import normalize
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Harvester:
         request = episode.assignment
         assert isinstance(request, Request)
         if self._generate.answer == "majority":
-            answer = majority_answer(solves) or answer
+            answer = majority_answer([solve["answer"] for solve in solves]) or answer
         provenance = {
             "round": state.round,
             "request": request.id,
@@ -133,16 +133,3 @@ def solve_rate(solves: Sequence[Mapping[str, Any]]) -> float:
     """Share of solves judged correct among those with a verdict; NaN without any."""
     verdicts = [solve["verdict"] for solve in solves if solve["verdict"] is not None]
     return verdicts.count("correct") / len(verdicts) if verdicts else math.nan
-
-
-def majority_answer(solves: Sequence[Mapping[str, Any]]) -> str | None:
-    """The commonest answer of the solves up to normalisation; the first among equals.
-
-    Answers that normalise to nothing do not count; ``None`` if no other was given.
-    """
-    answers = [str(solve["answer"]) for solve in solves if solve["answer"] is not None]
-    counts = Counter(text for answer in answers if (text := normalize(answer)))
-    if not counts:
-        return None
-    best = counts.most_common(1)[0][0]
-    return next(answer for answer in answers if normalize(answer) == best)

@@ -22,6 +22,7 @@ from asl_env.agents.coevolution.events import Journal, finite
 from asl_env.agents.coevolution.phases import PhaseRunner, Stage, make_phases
 from asl_env.agents.coevolution.recipe import Recipe
 from asl_env.agents.coevolution.recipefile import first_difference, load_recipe
+from asl_env.agents.coevolution.rollouts import add
 from asl_env.agents.coevolution.runfolder import RunFolder
 from asl_env.agents.coevolution.state import PHASES, PhaseProgress, RunState
 from asl_env.agents.coevolution.team import Team
@@ -158,7 +159,7 @@ class CoEvolution:
     def _new_stage(self) -> Stage:
         """Puts the stage together; a judge with initial weights is read from their checkpoint."""
         judge: Agent | None = self.team[Role.GRM]
-        if self.recipe.judge == "rule":
+        if self.recipe.judge in ("rule", "majority"):
             judge = None
         elif self.recipe.judge == "initial" and self.state.kept:
             judge = self.team.as_saved(Role.GRM, self.folder.checkpoint(self.state.kept[0]))
@@ -221,12 +222,15 @@ class CoEvolution:
         state, number = self.state, self.state.round
         if number % self.recipe.diagnostics.every == 0:
             metrics = finite(Diagnostics(self._stage).measure(state))
+            add(state.rollouts, "measured", metrics["rollouts"])
             state.history.append(metrics)
             self._event("measured", round=number, metrics=metrics)
             self._journal.timing(round=number, phase="measure")
             for alarm in alarms(state.history, self.recipe.alarm):
                 self._event("alarm", round=number, **alarm)
-        self._event("round-ended", round=number, steps=state.steps, tasks=len(state.tasks))
+        counts = {purpose: dict(seats) for purpose, seats in state.rollouts.items()}
+        ended = {"steps": state.steps, "tasks": len(state.tasks), "rollouts": counts}
+        self._event("round-ended", round=number, **ended)
         self._export_tasks()
         name = f"round-{number:02d}"
         state.kept.append(name)

@@ -18,6 +18,7 @@ from asl_env.episode import Assignment, RewardParts, Role, Task, Trajectory
 from asl_env.protocols import Agent, RewardModel
 from asl_env.rewards.labels import real_claims
 from asl_env.rewards.registry import make_reward
+from asl_env.rewards.repetition import RecentQuestions
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Stage:
         seed: Seed of the run.
         world: Corpus, tool, held-out sets.
         team: Who plays.
-        judge: Whose verdicts reward the others; ``None`` judges by rule.
+        judge: Whose verdicts reward the others; ``None`` where a rule or the majority decides.
     """
 
     recipe: Recipe
@@ -121,7 +122,11 @@ class GeneratePhase:
 
     def reward(self, state: RunState) -> RewardModel:
         """The recipe's generator reward; the partners are the live policy and the judge."""
-        stage, spec = self._stage, self.spec
+        stage, spec, extra = self._stage, self.spec, dict[str, Any]()
+        if spec.repetition is not None:
+            penalty = spec.repetition
+            recent = RecentQuestions(penalty.window, penalty.distance, state.asked)
+            extra = {"penalty": penalty.weight, "repetition": recent}
         return make_reward(
             spec.reward,
             solver=stage.team[Role.POLICY],
@@ -132,11 +137,17 @@ class GeneratePhase:
             verifications=spec.verifications if state.round >= spec.gate_from else 0,
             threshold=spec.threshold,
             format_reward=stage.recipe.format_reward,
+            majority=stage.recipe.judge == "majority",
+            match="cover-em" if stage.recipe.solve.reward == "cover-em" else "em",
             max_turns=stage.recipe.max_turns,
+            **extra,
         )
 
     def collect(self, state: RunState, episode: Trajectory, parts: RewardParts) -> None:
         """Harvests tasks and judged solves."""
+        repetition, valid = self.spec.repetition, parts.extras.get("reason") is None
+        if repetition is not None and valid and parts.invalid is None and episode.question:
+            state.asked = [*state.asked, episode.question][-repetition.window :]
         self._harvester.take(state, episode, parts)
 
     def enough(self, state: RunState) -> bool:
@@ -216,6 +227,8 @@ class SolvePhase:
 
     def begin(self, state: RunState) -> dict[str, Any]:
         """Tops the tasks up from earlier rounds if they are few."""
+        if self.spec.tasks != "generated":
+            return {"tasks": len(self.assignments(state))}
         return {"tasks": len(state.tasks), "topped_up": len(self._old(state))}
 
     def assignments(self, state: RunState) -> Sequence[Assignment]:
@@ -225,7 +238,7 @@ class SolvePhase:
         return [*state.tasks, *self._old(state)]
 
     def reward(self, state: RunState) -> RewardModel:
-        """The judge's verdict, or a rule."""
+        """The judge's verdict, a rule, or chance."""
         stage, recipe = self._stage, self._stage.recipe
         if self.spec.reward != "grm":
             return make_reward(self.spec.reward, format_reward=recipe.format_reward)

@@ -47,6 +47,8 @@ class PhaseSpec(Strict):
         num_envs: Episodes played side by side.
         group_size: Consecutive environments that get the same assignment.
         plateau: Ends the phase early; ``None`` runs the whole budget.
+        episodes: Ends the phase after the update with which so many episodes are finished, so
+            that recipes can be compared at equal rollouts; ``None`` for no such limit.
     """
 
     enabled: bool = True
@@ -56,6 +58,14 @@ class PhaseSpec(Strict):
     num_envs: Count = 32
     group_size: Count = 1
     plateau: PlateauSpec | None = None
+    episodes: Count | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_budget_where_nothing_is_played(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("enabled") is False:
+            return {"steps": 1, "chunk_steps": 1, "num_envs": 1} | data
+        return data
 
     @model_validator(mode="after")
     def _consistent(self) -> PhaseSpec:
@@ -79,6 +89,20 @@ class EnoughSpec(Strict):
         return self.first_round if round_number <= 1 else self.later
 
 
+class RepetitionSpec(Strict):
+    """The repetition penalty of ``r-zero`` over the last questions (see ``rewards.repetition``).
+
+    Attributes:
+        weight: λ, the weight of the share of questions that read like one.
+        distance: Largest BLEU distance of questions that read alike.
+        window: B, how many questions are compared.
+    """
+
+    weight: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 1.0
+    distance: Share = 0.5
+    window: Count = 64
+
+
 class GenerateSpec(PhaseSpec):
     """The generate phase.
 
@@ -93,6 +117,7 @@ class GenerateSpec(PhaseSpec):
             question whose ``gate`` was passed, unanimous ones too.
         accuracy: Only questions with a share of correct solves inside this closed interval.
         answer: Answer of the task: the ``generator``'s, or the ``majority`` of the solves.
+        repetition: Penalty of ``r-zero``; ``None`` compares the questions that end in one step.
     """
 
     reward: str = "asl"
@@ -104,9 +129,12 @@ class GenerateSpec(PhaseSpec):
     accept: Literal["positive", "gate"] = "positive"
     accuracy: tuple[Share, Share] = (0.0, 1.0)
     answer: Literal["generator", "majority"] = "generator"
+    repetition: RepetitionSpec | None = None
 
     @model_validator(mode="after")
     def _interval(self) -> GenerateSpec:
+        if self.repetition is not None and self.reward != "r-zero":
+            raise ValueError(f"repetition goes with reward 'r-zero', not {self.reward!r}")
         if self.accuracy[0] > self.accuracy[1]:
             raise ValueError(f"accuracy {list(self.accuracy)} is not an interval [low, high]")
         return self
@@ -161,13 +189,13 @@ class SolveSpec(PhaseSpec):
     """The solve phase.
 
     Attributes:
-        reward: ``grm``, or a rule: ``em``, ``cover-em``, ``f1``.
+        reward: ``grm``, a rule (``em``, ``cover-em``, ``f1``), or ``coin``, which is chance.
         votes: Verdicts of the GRM per answer (``grm`` only).
         tasks: ``generated``, or a task set of the corpus or JSONL file with labelled tasks.
         min_tasks: With fewer tasks of this round, those of earlier rounds are added.
     """
 
-    reward: Literal["grm", "em", "cover-em", "f1"] = "grm"
+    reward: Literal["grm", "em", "cover-em", "f1", "coin"] = "grm"
     votes: Count = 1
     tasks: str = "generated"
     min_tasks: Count = 32
@@ -180,6 +208,7 @@ class RequestSpec(Strict):
         topics: Seed topics: the corpus's ``topics`` (for MiniWiki phrases such as "rivers in
             Europe", elsewhere article titles), its article ``titles``, or half of ``both``.
         seeds: Seed topics at most, drawn once per run.
+        rewrites: Ask for variants of the last round's questions; otherwise for seeds alone.
         harder_from: Accuracy from which a question gets a harder variant, else an easier one.
         width_rounds: Rounds whose questions are varied in width; later ones in depth.
         minimum: With fewer rewrites than this, seed requests are mixed in.
@@ -188,6 +217,7 @@ class RequestSpec(Strict):
 
     topics: Literal["topics", "titles", "both"] = "topics"
     seeds: Count = 256
+    rewrites: bool = True
     harder_from: Share = 0.5
     width_rounds: Annotated[int, Field(ge=0)] = 1
     minimum: Count = 64
@@ -285,7 +315,9 @@ class Recipe(Strict):
         max_turns: Assistant turns per episode.
         format_reward: Whether every seat also earns the format reward.
         judge: Whose verdicts reward the policy and the generator: the ``live`` GRM, the GRM with
-            its ``initial`` weights, or a ``rule`` match with the reference answer.
+            its ``initial`` weights, a ``rule`` match with the generator's answer (``em`` unless
+            ``solve.reward`` is another rule), or the ``majority`` of the solves, which gives the
+            tasks their answers too.
         learner: Settings of language models that learn (fields of
             ``asl_env.agents.lm.settings.GRPOSettings``); other learners bring their own.
         max_failures: The run stops (and can be resumed) when more than this share of a chunk's
@@ -298,7 +330,7 @@ class Recipe(Strict):
     dialect: str = "asl"
     max_turns: Count = 9
     format_reward: bool = True
-    judge: Literal["live", "initial", "rule"] = "live"
+    judge: Literal["live", "initial", "rule", "majority"] = "live"
     max_failures: Share = 0.25
     search: SearchSpec = SearchSpec()
     generate: GenerateSpec
@@ -310,6 +342,15 @@ class Recipe(Strict):
     alarm: AlarmSpec = AlarmSpec()
     log: LogSpec = LogSpec()
     learner: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_majority(self) -> Recipe:
+        if self.judge == "majority" and self.generate.answer != "majority":
+            raise ValueError(
+                f"judge 'majority' goes with generate.answer 'majority', not "
+                f"{self.generate.answer!r}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_tasks(self) -> Recipe:

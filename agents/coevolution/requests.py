@@ -45,8 +45,11 @@ def rewrites(
         round_number: The round that just ended: its number decides between width and depth.
 
     Returns:
-        Requests of the next round, one per played task, in the tasks' order.
+        Requests of the next round, one per played task, in the tasks' order; none if the recipe
+        wants no rewrites.
     """
+    if not spec.rewrites:
+        return []
     style: Literal["width", "depth"] = "width" if round_number <= spec.width_rounds else "depth"
     requests = []
     for task in tasks:

@@ -50,6 +50,8 @@ class RunState:
         accuracy: ``[right, played]`` per task id of this round's solve phase.
         rejected: Questions turned down this round, by reason.
         seen: Normalised questions of all tasks so far.
+        asked: The newest valid questions, for a repetition penalty over the last ones.
+        rollouts: Rollouts of the whole run by purpose and seat (see ``rollouts``).
         solve_rates: Share of correct solves per task id, as measured when it was made.
         history: One mapping of metrics per measured round.
         kept: Checkpoints of finished rounds.
@@ -70,6 +72,8 @@ class RunState:
     accuracy: dict[str, list[float]] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     seen: dict[str, None] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    rollouts: dict[str, dict[str, int]] = field(default_factory=dict)
     solve_rates: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)

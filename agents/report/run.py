@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asl_env.agents.coevolution.events import EVENTS, TIMING, TRAJECTORIES
+from asl_env.agents.coevolution.rollouts import total
 from asl_env.agents.coevolution.runfolder import CONFIG, RunFolder
 from asl_env.agents.report.charts import Line, line_chart
 from asl_env.agents.report.page import episode, figure, folded, number, page, table
@@ -37,6 +38,7 @@ def run_page(folder: Path) -> str:
         ("The judge", _judge(measured)),
         ("The tasks", _tasks(measured)),
         ("Learning", _learning(events)),
+        ("Cost", _cost(events, list(_lines(folder / TIMING)))),
         ("Sample episodes", _samples(folder / TRAJECTORIES)),
         ("Events", _events(events)),
     ]
@@ -206,6 +208,19 @@ def _learning(events: Sequence[_Metrics]) -> str:
         figures.append(figure(f"Reward of the {seat}, all rounds", chart))
     inner = "".join(figures)
     return f'<div class="charts">{inner}</div>' if inner else ""
+
+
+def _cost(events: Sequence[_Metrics], timing: Sequence[_Metrics]) -> str:
+    """Rollouts and seconds up to the end of each round."""
+    rows = []
+    for event in events:
+        counts = event.get("rollouts") if event["event"] == "round-ended" else None
+        if counts is not None:
+            seconds = sum(t["seconds"] for t in timing if t.get("round", 0) <= event["round"])
+            shown = (get(counts, "played.policy") or 0, total(counts), seconds)
+            rows.append((f"{event['round']:g}", *(number(value) for value in shown)))
+    columns = ("round", "policy rollouts played", "all rollouts", "seconds")
+    return table("Cost so far: measurements are in all rollouts and seconds", columns, rows)
 
 
 def _chart(caption: str, measured: Sequence[_Metrics], paths: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-#: Questions at most this far apart (1 − BLEU) read alike (R-Zero's τ).
+#: Questions at most this far apart (1 − BLEU) read alike (τ in ASL's version of R-Zero).
 EPSILON = 0.3
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -41,6 +41,16 @@ def cluster_shares(questions: Sequence[str], epsilon: float = EPSILON) -> list[f
     """
     if len(questions) < 2:
         return [0.0] * len(questions)
+    return [size / len(questions) for size in cluster_sizes(questions, epsilon)]
+
+
+def cluster_sizes(questions: Sequence[str], epsilon: float = EPSILON) -> list[int]:
+    """Returns for each question how many are in its cluster, itself included.
+
+    Args:
+        questions: The questions that are compared.
+        epsilon: Largest distance of neighbours.
+    """
     grams = [_grams(question) for question in questions]
 
     def distance(i: int, j: int) -> float:
@@ -50,7 +60,7 @@ def cluster_shares(questions: Sequence[str], epsilon: float = EPSILON) -> list[f
 
     clusters = dbscan(len(questions), distance, epsilon)
     sizes = Counter(clusters)
-    return [sizes[cluster] / len(questions) for cluster in clusters]
+    return [sizes[cluster] for cluster in clusters]
 
 
 def dbscan(count: int, distance: Callable[[int, int], float], epsilon: float) -> list[int]:

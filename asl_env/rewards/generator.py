@@ -80,13 +80,22 @@ def tool_gt(evidence: Evidence) -> float:
 
 
 def absolute_zero(evidence: Evidence) -> float:
-    """Harder is better, short of impossible."""
+    """Harder is better, short of impossible.
+
+    The proposer's learnability reward of Absolute Zero (Zhao et al., arXiv 2505.03335, equation 4),
+    with m the solver's mean success.
+    """
     mean = evidence.mean
     return 1.0 - mean if 0.0 < mean < 1.0 else 0.0
 
 
 def r_zero(evidence: Evidence) -> float:
-    """Best at one half, less what the question shares with others of its batch."""
+    """Best at one half, less what the question shares with others of its batch.
+
+    The challenger's reward of R-Zero (Huang et al., arXiv 2508.05004, section 3.2): uncertainty
+    1 − 2·abs(p − ½), less λ·abs(C_k)/B, cut off at zero. The verdicts are R-Zero's if they say
+    which answers agree with the majority (see ``voting``); the mean of the verdicts is then p.
+    """
     uncertainty = 1.0 - 2.0 * abs(evidence.mean - 0.5)
     return max(0.0, uncertainty - evidence.penalty * evidence.cluster_share)
 

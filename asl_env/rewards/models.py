@@ -103,7 +103,8 @@ class GRMReward:
 
     The judge sees question and final answer only. Several votes are decided by their majority. A
     missing answer earns 0 without asking. If no vote is inside the grammar, or votes are even,
-    there is no verdict and the episode is invalid. ``extras["verdicts"]`` lists the votes.
+    there is no verdict and the episode is invalid. ``extras["verdicts"]`` lists the votes,
+    ``extras["rollouts"]`` counts them.
 
     Args:
         judge: Plays the GRM seat.
@@ -158,7 +159,7 @@ class GRMReward:
 
     def _parts(self, episode: Trajectory, said: Sequence[Judgement]) -> RewardParts:
         verdicts = [judgement.verdict for judgement in said]
-        extras = {"verdicts": verdicts}
+        extras = {"verdicts": verdicts, "rollouts": {"grm": len(verdicts)}}
         right, wrong = verdicts.count("correct"), verdicts.count("wrong")
         invalid = episode.invalid
         if said and right == wrong:

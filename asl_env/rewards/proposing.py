@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from asl_env.dialects import make_dialect
 from asl_env.episode import Claim, Request, RewardParts, Task, Trajectory
@@ -13,9 +13,10 @@ from asl_env.protocols import Agent, Dialect
 from asl_env.rewards.clusters import cluster_shares
 from asl_env.rewards.generator import GENERATOR_REWARDS, Evidence, entropy
 from asl_env.rewards.judging import Judgement, Partners, derive_seed
-from asl_env.rewards.matching import cover_em
+from asl_env.rewards.matching import cover_em, em
 from asl_env.rewards.shaping import format_reward as shape
 from asl_env.rewards.verdict import Verdict
+from asl_env.rewards.voting import majority_verdicts
 from asl_env.text import normalize
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class _Draft:
     verification: float | None = None
     solves: list[Solve] = field(default_factory=list)
     cluster_share: float = 0.0
+    asked_policy: int = 0
+    asked_grm: int = 0
 
     @property
     def question(self) -> str:
@@ -111,7 +114,8 @@ class GeneratorReward:
 
     ``extras`` of each episode: ``question``, ``answer``, ``valid``, ``reason`` (why the reward is
     zero: the failed check, ``verification`` or ``None``), ``verification`` (share of votes for
-    the generator's answer, or ``None``) and ``solves`` (``answer``, ``verdict``, ``seed`` each).
+    the generator's answer, or ``None``), ``solves`` (``answer``, ``verdict``, ``seed`` each) and
+    ``rollouts`` (how many the partners were asked for, by seat).
 
     Args:
         solver: Plays the policy seat.
@@ -125,6 +129,9 @@ class GeneratorReward:
         threshold: Share of votes that opens the verification gate.
         format_reward: Add the format reward.
         penalty: Weight of the cluster share in ``r-zero``.
+        repetition: Gives the cluster shares of questions that are scored together.
+        majority: A solve is right if it agrees with most solves of its question; nobody is asked.
+        match: Rule by which a solve is right where there is no judge: ``em`` or ``cover-em``.
         max_turns: Turns of a partner's rollout at most.
         compat: As the released ASL code: unverified questions are solved all the same (the judged
             solves in ``extras`` are its judge-training data), words match inside words, verdicts
@@ -147,6 +154,9 @@ class GeneratorReward:
         format_reward: bool = False,
         *,
         penalty: float = 1.0,
+        repetition: Callable[[Sequence[str]], Sequence[float]] = cluster_shares,
+        majority: bool = False,
+        match: Literal["em", "cover-em"] = "cover-em",
         max_turns: int = 9,
         compat: bool = False,
     ) -> None:
@@ -164,6 +174,7 @@ class GeneratorReward:
             raise AslError(f"generator reward {name!r} verifies questions: give it a judge")
         self.solves, self.verifications, self.threshold = solves, verifications, threshold
         self.format_reward, self.penalty, self.compat = format_reward, penalty, compat
+        self.repetition, self.majority, self.match = repetition, majority, match
         dialect = make_dialect(dialect)
         self.partners = Partners(tool, dialect, solver, judge, max_turns, compat)
 
@@ -181,7 +192,7 @@ class GeneratorReward:
         self._solve(solved)
         if self.rule.clusters:
             asked = [draft for draft in drafts if draft.open]
-            shares = cluster_shares([draft.question for draft in asked])
+            shares = self.repetition([draft.question for draft in asked])
             for draft, share in zip(asked, shares, strict=True):
                 draft.cluster_share = share
         return [self._parts(draft) for draft in drafts]
@@ -196,6 +207,8 @@ class GeneratorReward:
     def _verify(self, drafts: Sequence[_Draft]) -> None:
         """Asks the judge about the generator's own answers, all votes in one batch."""
         votes = self.verifications
+        for draft in drafts:
+            draft.asked_grm += votes
         claims = [draft.claim(draft.answer) for draft in drafts for _ in range(votes)]
         seeds = [draft.seed("verify", vote) for draft in drafts for vote in range(votes)]
         judgements = self.partners.judgements(claims, seeds)
@@ -212,11 +225,16 @@ class GeneratorReward:
     def _solve(self, drafts: Sequence[_Draft]) -> None:
         """Solves every question, all attempts in one batch, and has the answers judged."""
         tries = self.solves
+        for draft in drafts:
+            draft.asked_policy += tries
         tasks = [draft.task() for draft in drafts for _ in range(tries)]
         seeds = [draft.seed("solve", attempt) for draft in drafts for attempt in range(tries)]
         attempts = self.partners.attempts(tasks, seeds)
         owners = [draft for draft in drafts for _ in range(tries)]
-        judgements = self._judge_attempts(owners, attempts)
+        if self.majority:
+            judgements = self._vote(attempts)
+        else:
+            judgements = self._judge_attempts(owners, attempts)
         for attempt, owner, judgement in zip(attempts, owners, judgements, strict=True):
             owner.solves.append(
                 {"answer": attempt.answer, "verdict": judgement.verdict, "seed": attempt.seed}
@@ -238,13 +256,34 @@ class GeneratorReward:
                 continue
             if self.partners.judge is not None:
                 asked.append(index)
-            elif cover_em(attempt.answer, [owners[index].answer], compat=self.compat):
+                owners[index].asked_grm += 1
+            elif self._matches(attempt.answer, owners[index].answer):
                 judgements[index] = Judgement("correct")
         claims = [owners[index].claim(attempts[index].answer or "") for index in asked]
         seeds = [derive_seed(attempts[index].seed, "judge") for index in asked]
         for index, judgement in zip(asked, self.partners.judgements(claims, seeds), strict=True):
             judgements[index] = judgement
         return judgements
+
+    def _vote(self, attempts: Sequence[Trajectory]) -> list[Judgement]:
+        """Verdicts by majority within each question; a broken attempt has no vote."""
+        judgements: list[Judgement] = []
+        for start in range(0, len(attempts), self.solves):
+            group = attempts[start : start + self.solves]
+            whole = [attempt for attempt in group if attempt.invalid is None]
+            verdicts = iter(majority_verdicts([attempt.answer for attempt in whole]))
+            judgements += [
+                Judgement(next(verdicts))
+                if attempt.invalid is None
+                else Judgement(None, attempt.invalid)
+                for attempt in group
+            ]
+        return judgements
+
+    def _matches(self, answer: str, reference: str) -> bool:
+        if self.match == "em":
+            return bool(em(answer, [reference]))
+        return bool(cover_em(answer, [reference], compat=self.compat))
 
     def _parts(self, draft: _Draft) -> RewardParts:
         extras = {
@@ -254,6 +293,7 @@ class GeneratorReward:
             "reason": draft.reason,
             "verification": draft.verification,
             "solves": draft.solves,
+            "rollouts": {"policy": draft.asked_policy, "grm": draft.asked_grm},
         }
         if draft.invalid is not None:
             return RewardParts(0.0, invalid=draft.invalid, extras=extras)

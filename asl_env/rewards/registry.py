@@ -7,6 +7,7 @@ from typing import Any
 from asl_env.errors import AslError, did_you_mean
 from asl_env.plugins import load_plugin, plugin_names
 from asl_env.protocols import RewardModel
+from asl_env.rewards.coin import CoinReward
 from asl_env.rewards.generator import GENERATOR_REWARDS
 from asl_env.rewards.matching import METRICS
 from asl_env.rewards.models import AgreementReward, GeneratorReward, GRMReward, RuleReward
@@ -17,7 +18,7 @@ GROUP = "asl_env.rewards"
 
 def reward_names() -> list[str]:
     """Returns every name that ``make_reward`` knows, plug-ins included."""
-    return sorted([*METRICS, "grm", "agreement", *GENERATOR_REWARDS, *plugin_names(GROUP)])
+    return sorted([*METRICS, "grm", "coin", "agreement", *GENERATOR_REWARDS, *plugin_names(GROUP)])
 
 
 def make_reward(name: str | RewardModel, **options: Any) -> RewardModel:
@@ -25,8 +26,8 @@ def make_reward(name: str | RewardModel, **options: Any) -> RewardModel:
 
     Args:
         name: ``em``, ``cover-em``, ``f1`` (policy seat, by rule), ``grm`` (policy seat, by a
-            judge), ``agreement`` (GRM seat), a generator reward (``asl``, ``r-zero`` …), a name
-            from the entry-point group ``asl_env.rewards``, or a reward model.
+            judge), ``coin`` (by chance), ``agreement`` (GRM seat), a generator reward (``asl``,
+            ``r-zero`` …), a name from the entry-point group ``asl_env.rewards``, or a reward model.
         options: Arguments of the model: ``judge``, ``tool``, ``solver``, ``format_reward`` …
 
     Raises:
@@ -48,6 +49,8 @@ def _make(name: str, options: dict[str, Any]) -> Any:
         return GeneratorReward(name=name, **options)
     if name == "grm":
         return GRMReward(**options)
+    if name == "coin":
+        return CoinReward(**options)
     if name == "agreement":
         return AgreementReward(**options)
     plugin = load_plugin(GROUP, name)

@@ -60,6 +60,16 @@ def test_a_judge_that_accepts_everything_is_found_out():
     assert gap_of(metrics) == pytest.approx(1.0 - share)
 
 
+def test_where_no_judge_rewards_anybody_none_is_measured_and_judged_is_the_tasks_own_answer():
+    learner = tiny.TinyLearner()
+    recipe = tiny.make_recipe("judge=rule", "generate.verifications=0")
+    stage = Stage(recipe, 0, tiny.make_world(), Team(learner), None)
+    metrics = Diagnostics(stage).measure(RunState(tasks=TASKS[:3]))
+    assert set(metrics) == {"round", "policy", "tasks", "rollouts"}
+    assert metrics["policy"]["judged"] == metrics["policy"]["em"]
+    assert metrics["rollouts"] == {"policy": 8 + 3}
+
+
 def test_every_set_is_measured_alone_and_together():
     policy = measure(policy="search", grm="check")["policy"]
     assert set(policy["sets"]) == {"towns", "more-towns"}
@@ -89,9 +99,9 @@ def test_without_held_out_questions_only_own_tasks_are_measured():
     whole = tiny.make_world()
     bare = type(whole)(name="bare", tool=whole.tool, topics=whole.topics)
     stage = Stage(tiny.make_recipe(), 0, bare, Team(learner), learner)
-    assert set(Diagnostics(stage).measure(RunState())) == {"round"}
+    assert Diagnostics(stage).measure(RunState()) == {"round": 0, "rollouts": {}}
     made = Diagnostics(stage).measure(RunState(tasks=TASKS[:3]))
-    assert set(made) == {"round", "tasks"}
+    assert set(made) == {"round", "tasks", "rollouts"}
     assert "oracle" not in made["tasks"]
 
 

@@ -4,7 +4,7 @@ import pytest
 import tiny
 
 from asl_env.agents.coevolution.filters import TaskFilter
-from asl_env.agents.coevolution.harvest import Harvester, majority_answer, solve_rate
+from asl_env.agents.coevolution.harvest import Harvester, solve_rate
 from asl_env.agents.coevolution.state import RunState
 from asl_env.episode import Request, RewardParts, Role, Trajectory
 
@@ -139,6 +139,4 @@ def test_only_questions_of_the_wanted_difficulty():
 
 def test_the_majority_can_give_the_answer():
     found = "Oslo+ OSLO+ The- Lima+ Oslo-"
-    assert majority_answer(solves(found)) == "Oslo"
     assert take(found, "generate.answer=majority").tasks[0].answers == ("Oslo",)
-    assert majority_answer(solves("- -")) is None

@@ -5,7 +5,6 @@ import copy
 import pytest
 import yaml
 
-from asl_env.agents.coevolution.recipe import Recipe
 from asl_env.agents.coevolution.recipefile import (
     first_difference,
     load_recipe,
@@ -71,11 +70,30 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one():
         ("verify", "until_round", 0, "field 'verify.until_round'"),
         ("verify", "labels", "real", "labels 'real' needs the field 'real'"),
         ("verify", "labels", "self", "own_answers goes with labels 'reference', not 'self'"),
+        ("solve", "episodes", 0, "field 'solve.episodes'"),
+        ("generate", "repetition", {}, "repetition goes with reward 'r-zero', not 'asl'"),
         ("generate", "enabled", False, "solve.tasks is 'generated' but generate.enabled is false"),
     ],
 )
 def test_impossible_values_are_one_line_that_names_the_field(section, field, value, expected):
     assert expected in refused(lambda data: data[section].update({field: value}))
+
+
+def test_a_majority_that_judges_also_labels():
+    assert "judge 'majority' goes with generate.answer 'majority', not 'generator'" in refused(
+        lambda data: data.update(judge="majority")
+    )
+
+
+def test_a_phase_that_is_left_out_needs_no_budget():
+    def leave_out(data):
+        data.update(generate={"enabled": False}, verify={"enabled": False})
+        data["solve"]["tasks"] = "train"
+
+    data = copy.deepcopy(BASE)
+    leave_out(data)
+    assert not parse_recipe(data, "mine.yaml").generate.enabled
+    assert "field 'verify.steps' is missing" in refused(lambda data: data.update(verify={}))
 
 
 def test_a_missing_field_is_named():
@@ -117,20 +135,3 @@ def test_a_recipe_survives_its_own_yaml(tmp_path):
     recipe = load_recipe("asl", ["generate.accuracy=[0.3, 0.8]"])
     path.write_text(yaml.safe_dump(recipe.model_dump(mode="json")), encoding="utf-8")
     assert load_recipe(path) == recipe
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ["name=search-r1", "generate.enabled=false", "verify.enabled=false", "solve.reward=em",
-         "solve.tasks=train.jsonl", "format_reward=false"],
-        ["name=absolute-zero", "generate.reward=absolute-zero", "judge=rule",
-         "verify.enabled=false", "solve.reward=em", "generate.verifications=0"],
-        ["name=r-zero", "generate.reward=r-zero", "generate.accuracy=[0.3, 0.8]",
-         "generate.answer=majority", "verify.enabled=false", "solve.reward=em"],
-        ["name=rule-reward", "verify.enabled=false", "solve.reward=cover-em"],
-        ["name=asl-real-data", "verify.real={path: real.jsonl, share: 0.1, start_round: 3}"],
-    ],
-)  # fmt: skip
-def test_the_published_relatives_can_be_written_down(overrides):
-    assert isinstance(load_recipe("asl", overrides), Recipe)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import tiny
+import yaml
 
 from asl_env.agents.cli.main import main
+from asl_env.agents.coevolution.recipefile import load_recipe, recipe_names
 
 SETTINGS = [
     "generate.steps=64", "generate.chunk_steps=32", "generate.num_envs=8", "generate.solves=4",
@@ -22,6 +24,15 @@ SETTINGS = [
     "requests.minimum=8", "diagnostics.tasks_per_set=6", "diagnostics.claims=6",
     "diagnostics.votes=2", "diagnostics.probes=1", "max_turns=4",
 ]  # fmt: skip
+#: The phases of each recipe for candidates.
+PHASES = {
+    name: [
+        phase
+        for phase in ("generate", "verify", "solve")
+        if getattr(load_recipe(name), phase).enabled
+    ]
+    for name in recipe_names()
+}
 SMALL = [part for setting in SETTINGS for part in ("--set", setting)]
 
 
@@ -70,6 +81,38 @@ def test_machines_get_one_json_object(here, capsys):
     assert [metrics["round"] for metrics in result["history"]] == [0, 1]
     assert 0.0 <= result["history"][1]["policy"]["true"] <= 1.0
     assert told.err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The `render_mode` attribute")
+@pytest.mark.parametrize("name", sorted({*recipe_names()} - {"asl-nano"}))
+def test_every_recipe_runs_with_candidates(here, name):
+    place = ["--corpus", "towns.jsonl", "--held-out", "eval.jsonl", "--agent", "candidates"]
+    sizes = [one for one in SETTINGS if not one.startswith("verify.") or "verify" in PHASES[name]]
+    labels = {"search-r1": "solve.tasks=eval.jsonl", "asl-real-data": "verify.real.path=eval.jsonl"}
+    if name == "search-r1":
+        sizes = [one for one in sizes if not one.startswith("generate.")]
+    changes = [part for one in [*sizes, *([labels[name]] if name in labels else [])]
+               for part in ("--set", one)]  # fmt: skip
+    assert asl("train", "--recipe", name, *place, *changes, "--rounds", 1, "--out", "run") == 0
+    begun = [json.loads(line) for line in Path("run/events.jsonl").read_text().splitlines()]
+    assert [e["phase"] for e in begun if e["event"] == "phase-skipped" and e["reason"] == "disabled"
+            ] == [p for p in ("generate", "verify", "solve") if p not in PHASES[name]]  # fmt: skip
+    state = json.loads(Path("run/state.json").read_text())
+    assert (state["round"], state["rollouts"]["measured"]["policy"] > 0) == (2, True)
+
+
+def test_a_recipe_can_be_put_on_another_base(here, capsys):
+    base = load_recipe("asl", SETTINGS).model_copy(update={"name": "small"})
+    Path("small.yaml").write_text(yaml.safe_dump(base.model_dump(mode="json")))
+    put = ["--recipe", "r-zero", "--on", "small.yaml"]
+    assert asl("train", *WORLD, *put, "--rounds", 1, "--out", "run") == 0
+    config = yaml.safe_load(Path("run/config.yaml").read_text())["recipe"]
+    assert (config["name"], config["judge"]) == ("r-zero-on-small", "majority")
+    assert config["solve"]["steps"] == 64
+    assert asl("train", "--resume", "run", "--rounds", 2) == 0
+    assert asl("train", "--resume", "run", "--on", "small.yaml") == 2
+    assert "leave --on away" in capsys.readouterr().err
 
 
 def test_resuming_needs_only_the_folder(here, capsys):

@@ -42,6 +42,34 @@ def test_bleu_by_hand():
     assert bleu("x y z", A) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("candidate", "reference", "value"),
+    [
+        (A, "What is the capital of France today?", 0.7289545183625967),
+        ("What is the capital of France today?", A, 0.7071067811865475),
+        (A, "What is the capital of Peru?", 0.6434588841607617),
+        ("Which river flows through Vienna?", "Through which city does the river Danube flow?",
+         0.1170899538804803),
+        (C, "Who wrote the white whale?", 0.4153509237206396),
+        ("Who wrote the white whale?", C, 0.4288819424803534),
+        ("the the the the the the the", "the cat is on the mat", 0.13134549472120793),
+    ],
+)  # fmt: skip
+def test_bleu_is_that_of_nltk(candidate, reference, value):
+    """Values of nltk 3.10.4: ``sentence_bleu`` on our lower-case words, with
+    ``SmoothingFunction(epsilon=0.5).method1``, which is half a match for none.
+    """
+    assert bleu(candidate, reference) == pytest.approx(value, abs=1e-12)
+
+
+@given(st.lists(st.sampled_from([A, B, C, D, "What is the capital of Peru?"]), max_size=8))
+def test_shares_do_not_depend_on_the_order_of_a_batch(questions):
+    shares = dict(zip(questions, cluster_shares(questions), strict=True))
+    turned = dict(zip(questions[::-1], cluster_shares(questions[::-1]), strict=True))
+    assert shares == turned
+    assert all(1 / len(questions) <= share <= 1 for share in shares.values() if len(questions) > 1)
+
+
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_bleu_is_a_share(one, other):
     assert 0.0 <= bleu(one, other) <= 1.0 + 1e-12

@@ -117,7 +117,9 @@ class TestGRMReward:
         played = [episode(task, turns, seed=n) for n, (task, turns) in enumerate(said)]
         scored = GRMReward(judge, library, format_reward=True).score(played)
         assert [parts.total for parts in scored] == [1.25, 1.25, 0, 0, 1, 0, 0, 0]
-        assert scored[3].extras == {"verdicts": []}, "a missing answer is not asked about"
+        assert scored[3].extras == {"verdicts": [], "rollouts": {"grm": 0}}, (
+            "a missing answer is not asked about"
+        )
         assert judge.batches == [7], "one batch for all"
 
     def test_votes_are_decided_by_the_majority(self, episode, script, library):
@@ -125,7 +127,8 @@ class TestGRMReward:
         judge = script({claim("Lima"): [[RIGHT], [WRONG], [RIGHT]]})
         (parts,) = GRMReward(judge, library, votes=3).score(played)
         assert (parts.total, parts.invalid) == (1.0, None)
-        assert parts.extras == {"verdicts": ["correct", "wrong", "correct"]}
+        verdicts = ["correct", "wrong", "correct"]
+        assert parts.extras == {"verdicts": verdicts, "rollouts": {"grm": 3}}
         assert len(set(judge.seeds)) == 3, "every vote is a sample of its own"
 
     @pytest.mark.parametrize("votes", [[["well"]], [[RIGHT], [WRONG]], [answer("correct/wrong")]])
@@ -185,7 +188,7 @@ class TestWeightedReward:
         models = {"em": (RuleReward(), 1.0), "judge": (GRMReward(judge, library), 1.0)}
         (parts,) = WeightedReward(models).score([episode(TASK, answer("Lima"))])
         assert (parts.total, parts.invalid) == (0.0, "verdict")
-        assert parts.extras == {"judge": {"verdicts": [None]}}
+        assert parts.extras["judge"]["verdicts"] == [None]
 
     def test_nothing_cannot_be_mixed(self):
         with pytest.raises(AslError, match="at least one"):

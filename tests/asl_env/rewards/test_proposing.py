@@ -190,6 +190,30 @@ class TestOtherRows:
         (parts,) = GeneratorReward(solver, None, library, name="entropy").score([draft()])
         assert parts.total == pytest.approx(0.673012, abs=1e-6)
 
+    def test_by_exact_match_covering_is_not_enough(self, script, library):
+        said = ["It is Lima", "Lima", "lima.", "Lima, Peru", *["Quito"] * 6]
+        task = user_message(Task("", "What is city number 1?", ("x",)))
+        solver = script({task: [[f"<answer>{text}</answer>"] for text in said]})
+        model = GeneratorReward(solver, None, library, name="absolute-zero", match="em")
+        (parts,) = model.score([draft()])
+        assert parts.total == pytest.approx(0.8)
+        assert parts.extras["rollouts"] == {"policy": 10, "grm": 0}
+
+    def test_by_majority_a_solve_is_right_if_most_say_the_same(self, script, library):
+        said = ["Oslo", "oslo.", "Oslo", "Lima", *["Quito"] * 2, "Rome", "", "Bonn", "Lima"]
+        task = user_message(Task("", "What is city number 1?", ("x",)))
+        solver = script({task: [[f"<answer>{text}</answer>"] for text in said]})
+        model = GeneratorReward(solver, None, library, name="r-zero", majority=True)
+        (parts,) = model.score([draft()])
+        assert parts.parts["solve_rate"] == pytest.approx(0.3)
+        assert parts.total == pytest.approx(0.6)
+
+    def test_rollouts_count_votes_solves_and_judgements(self, script, library):
+        (parts,), *_ = score(script, library, [(5, 5)])
+        assert parts.extras["rollouts"] == {"policy": 10, "grm": 5 + 10}
+        (unverified,), *_ = score(script, library, [(5, 0)])
+        assert unverified.extras["rollouts"] == {"policy": 0, "grm": 5}
+
     def test_r_zero_looks_at_the_whole_batch(self, script, library):
         drafts = [draft(f"What is city number {n}?", seed=n) for n in (0, 0, 1)]
         drafts.append(draft("Bad"))
