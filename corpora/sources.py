@@ -58,8 +58,7 @@ class HubFile:
         Raises:
             CorpusError: If the hub refuses, does not have it, or cannot be reached.
         """
-        from huggingface_hub import get_hf_file_metadata, hf_hub_url
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
 
         endpoint = os.environ.get("HF_ENDPOINT") or None
 
@@ -78,13 +77,14 @@ class HubFile:
         except Exception as error:  # whatever its client raises: network, refusal, offline mode
             raise CorpusError(self._explain(error)) from error
         # The hub's tag of a large file is its SHA-256; that of a small one is a git hash.
+        token = get_token()
         digest = about.etag if re.fullmatch(r"[0-9a-f]{64}", about.etag or "") else None
         return Remote(
             name=Path(self.path).name,
             url=address(about.commit_hash or "main"),
             size=about.size,
             checksum=Checksum("sha256", digest) if digest else None,
-            headers=build_hf_headers(),
+            headers={"Authorization": f"Bearer {token}"} if token else {},
         )
 
     def _explain(self, error: Exception) -> str:
