@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asl_env.agents.lm.nano.players import Habits, Part, Players
+from asl_env.agents.lm.nano.habits import Habits
+from asl_env.agents.lm.nano.player import Part
+from asl_env.agents.lm.nano.players import Players
 from asl_env.agents.lm.nano.thinning import ThinTool
 from asl_env.agents.lm.nano.worlds import make_world
 from asl_env.conversation import Conversation

@@ -42,7 +42,7 @@ def play_world(
         rng,
         stage.episodes,
         stage.episodes,
-        settings.habits,
+        stage.habits or settings.habits,
         stage.thin,
         stage.openings,
         stage.every_wording,

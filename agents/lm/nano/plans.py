@@ -170,6 +170,19 @@ def is_trained(entity_id: str) -> bool:
     return split(entity_id) == "train"
 
 
+def near_misses(plan: Plan, planner: Planner) -> list[str]:
+    """Wrong answers that a search for the right one shows: what else is said, and half a name."""
+    facts, last = planner.facts, plan.facts[-1]
+    found = [facts.phrase(fact) for fact in facts.about(last.subject)]
+    if last.object in facts.entities:
+        found += [facts.phrase(fact) for fact in facts.about(last.object)]
+        found += [facts.entities[fact.subject].phrase for fact in facts.naming(last.object)[:5]]
+    words = plan.answer.split()
+    if len(words) > 1:
+        found += [" ".join(words[:-1]), words[-1]]
+    return [name for name in dict.fromkeys(found) if normalize(name) != normalize(plan.answer)]
+
+
 def narrow_bank() -> Bank:
     """The generator's own templates that are questions: how a generator is taught to ask."""
     words = dict(bank("generator"))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from asl_env.agents.lm.nano.habits import Habits
 from asl_env.agents.lm.nano.model import NanoShape
-from asl_env.agents.lm.nano.players import Habits
 from asl_env.errors import LanguageModelError, did_you_mean
 
 
@@ -27,6 +27,7 @@ class Stage:
         comparisons: Verdicts without the searches before them, per episode: they teach to compare.
         stress: Weight of findings and verdicts, which have to be read and compared.
         passes: How often all episodes are gone through.
+        habits: How careless the players of this stage are, if not as those of the warm-up.
     """
 
     worlds: int
@@ -39,6 +40,7 @@ class Stage:
     comparisons: float = 0.0
     stress: int = 1
     passes: int = 1
+    habits: Habits | None = None
 
     def __post_init__(self) -> None:
         for name in ("worlds", "episodes", "stress", "passes"):
@@ -172,6 +174,8 @@ def _number(old: Any, value: str, change: str) -> Any:
     if _items(old):
         known = ", ".join(_items(old))
         raise LanguageModelError(f"--set {change}: name what inside it; there are {known}")
+    if old is None:
+        raise LanguageModelError(f"--set {change}: nothing is set there that could be changed")
     try:
         return type(old)(value)
     except ValueError as error:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from asl_env.agents.lm.nano.episodes import episodes, perform
-from asl_env.agents.lm.nano.players import CAREFUL, Habits, Players
+from asl_env.agents.lm.nano.habits import CAREFUL, Habits
+from asl_env.agents.lm.nano.players import Players
 from asl_env.dialects.asl import AslDialect
 from asl_env.episode import Role
 from asl_env.rewards.matching import em

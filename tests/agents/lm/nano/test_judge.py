@@ -1,0 +1,54 @@
+"""Scripted judges: what they say while they check, and which answers they are given."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from asl_env.agents.lm.nano.episodes import perform
+from asl_env.agents.lm.nano.habits import CAREFUL
+from asl_env.agents.lm.nano.plans import Planner, near_misses
+from asl_env.agents.lm.nano.players import Players
+from asl_env.rewards.verdict import parse_verdict
+from asl_env.text import normalize
+
+ALOUD = replace(CAREFUL, checks_aloud=1.0, claims_nearly=1.0)
+
+
+def test_who_checks_aloud_says_so_after_every_search_that_found_something(world):
+    players = Players(world, np.random.default_rng(1), ALOUD)
+    for _ in range(15):
+        one = perform(players.judge(2), world.tool)
+        for turn in one.turns[1:]:
+            assert turn.text.startswith(("<think>\nTo check: ", "<think>\nIt is not there."))
+
+
+def test_a_comparison_is_one_turn_with_the_right_verdict(world):
+    players = Players(world, np.random.default_rng(3), ALOUD)
+    for hops in (1, 2) * 10:
+        one = perform(players.compare(hops), world.tool)
+        assert len(one.turns) == 1
+        assert f"The answer given is {one.assignment.answer}." in one.turns[0].text
+        assert parse_verdict(one.answer) == one.assignment.label
+
+
+def test_wrong_claims_are_near_misses_as_often_as_the_habit_says(world):
+    players, shown = Players(world, np.random.default_rng(4), ALOUD), 0
+    wrong = [
+        one
+        for one in (perform(players.judge(1), world.tool) for _ in range(60))
+        if one.assignment.label == "wrong"
+    ]
+    for one in wrong:
+        text = " ".join(m["content"] for m in one.messages if m["role"] == "tool")
+        shown += one.assignment.answer in text
+    assert shown > 0.6 * len(wrong) > 12
+
+
+def test_near_misses_are_wrong_and_mostly_of_the_same_article(world):
+    planner, rng = Planner(world.facts), np.random.default_rng(5)
+    for _ in range(30):
+        plan = planner.draw(1, rng)
+        near = near_misses(plan, planner)
+        assert all(normalize(name) != normalize(plan.answer) for name in near)
+        own = {world.facts.phrase(fact) for fact in world.facts.about(plan.facts[-1].subject)}
+        assert {name for name in own if normalize(name) != normalize(plan.answer)} <= set(near)
