@@ -14,12 +14,13 @@ from asl_env.text import normalize
 ALOUD = replace(CAREFUL, checks_aloud=1.0, claims_nearly=1.0)
 
 
-def test_who_checks_aloud_says_so_after_every_search_that_found_something(world):
+def test_who_checks_aloud_says_so_before_going_on(world):
     players = Players(world, np.random.default_rng(1), ALOUD)
     for _ in range(15):
         one = perform(players.judge(2), world.tool)
-        for turn in one.turns[1:]:
-            assert turn.text.startswith(("<think>\nTo check: ", "<think>\nIt is not there."))
+        for turn in one.turns[1:-1]:
+            assert turn.text.startswith(("<think>To check: ", "<think>It is not there."))
+        assert "To check: " not in one.turns[-1].text
 
 
 def test_a_comparison_is_one_turn_with_the_right_verdict(world):
