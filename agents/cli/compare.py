@@ -47,16 +47,21 @@ def _show(found: Comparison, title: str) -> None:
             TITLES[name],
             f"{paired.first:.3f}",
             f"{paired.second:.3f}",
-            f"{paired.difference.mean:+.3f}",
-            f"{paired.difference.low:+.3f} – {paired.difference.high:+.3f}",
-            f"{paired.difference.p_value:.4f}",
-            f"{paired.wins} / {paired.losses} / {paired.ties}",
+            f"{paired.difference.mean:+.3f} "
+            f"[{paired.difference.low:+.3f}, {paired.difference.high:+.3f}]",
+            _p(paired.difference.p_value),
+            f"{paired.wins}/{paired.losses}",
         )
         for name, paired in found.metrics.items()
     ]
-    columns = ("metric", "first", "second", "difference", "95 % interval", "p", "won/lost/tied")
+    columns = ("metric", "first", "second", "difference [95 %]", "p", "won/lost")
     console.table(title, columns, rows)
     left_out = f", {found.left_out} invalid in one and left out" if found.left_out else ""
     console.person().print(f"{found.questions} questions{left_out}")
     for remark in found.remarks:
         console.person().print(f"they differ in {remark}")
+
+
+def _p(value: float) -> str:
+    """A p-value as papers write it: never 0."""
+    return f"{value:.4f}" if value >= 0.0001 else "<0.0001"

@@ -19,7 +19,7 @@ TITLES = {
     "em": "exact match",
     "cover-em": "cover match",
     "f1": "F1",
-    "hotpotqa-f1": "F1, HotpotQA's",
+    "hotpotqa-f1": "HotpotQA F1",
     "judged": "judged",
     "gold-recall": "gold titles found",
 }
