@@ -48,6 +48,7 @@ def index_digest(corpus: str, index: str | None = None) -> str | None:
         AslError: If there is an index or a corpus that cannot be read.
     """
     from asl_env.corpora.catalog import NAMES, open_corpus
+    from asl_env.corpora.large import is_known
     from asl_env.corpora.store import is_store
     from asl_env.retrieval.cached import ANALYSER, CachedCorpusRetriever
     from asl_env.retrieval.manifest import MANIFEST, read_manifest
@@ -57,8 +58,9 @@ def index_digest(corpus: str, index: str | None = None) -> str | None:
     if name == "miniwiki" or name in NAMES:
         return CachedCorpusRetriever(name).key
     facts: tuple[object, ...]
-    if index is None and (path.is_file() or is_store(path)):
-        facts = ("bm25", open_corpus(path).digest, ANALYSER)
+    here = path.is_file() or is_store(path)
+    if index is None and (here or is_known(corpus)):
+        facts = ("bm25", open_corpus(path if here else corpus).digest, ANALYSER)
     elif (path / MANIFEST).is_file():
         info = read_manifest(path)
         about = (info.kind, info.digest, info.analyser, info.analyser_fingerprint, info.encoder)

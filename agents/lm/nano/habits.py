@@ -22,8 +22,8 @@ class Habits:
             a model that is unsure what it has read to take the answer given for what it finds.
         claims_nearly: A wrong answer that the GRM is given is a near miss: something else that a
             search for the right one shows.
-        checks_aloud: The GRM begins what it has found with "To check"; 0 or 1. Words that no policy
-            says keep a model's GRM from stopping early where its policy does.
+        checks_aloud: The GRM begins what it has found with "To check". Words that no policy says
+            keep a model's GRM from stopping early where its policy does.
     """
 
     stops_early: float = 0.5

@@ -26,8 +26,9 @@ class Judge(Player):
 
     def _claim(self, plan: Plan) -> Claim:
         right = self._does(self._habits.claims_right)
-        near = [] if right else near_misses(plan, self.planner)
-        if near and self._does(self._habits.claims_nearly):
+        nearly = not right and self._does(self._habits.claims_nearly)
+        near = near_misses(plan, self.planner) if nearly else []
+        if near:
             answer = near[self._below(len(near))]
         else:
             answer = plan.answer if right else self._wrong(plan)
@@ -43,7 +44,7 @@ class Judge(Player):
             seen = any(claim.answer in f"{p.title} {p.text}" for p in shown)
             yield self._verdict(seen, "It is mentioned." if seen else "It is not mentioned.")
             return
-        think, cue = plan.restated, "To check: " if self._habits.checks_aloud else ""
+        think, cue = plan.restated, "To check: " if self._does(self._habits.checks_aloud) else ""
         for number in range(len(plan.hops)):
             sentence, _ = yield from self._look_up(plan, number, think)
             if sentence is None:

@@ -96,7 +96,8 @@ class Player:
         ]
 
     def _does(self, share: float) -> bool:
-        return bool(self._rng.random() < share)
+        # What never or always happens takes no chance: a new habit leaves the play of others alone.
+        return share >= 1.0 or (share > 0.0 and bool(self._rng.random() < share))
 
     def _below(self, count: int) -> int:
         return int(self._rng.random() * count)

@@ -3,11 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from asl_env.agents.lm.nano.episodes import perform
+from asl_env.agents.lm.nano.gathering import play_world
 from asl_env.agents.lm.nano.habits import CAREFUL
 from asl_env.agents.lm.nano.plans import Planner, near_misses
 from asl_env.agents.lm.nano.players import Players
+from asl_env.agents.lm.nano.settings import Stage, WarmupSettings, read_settings
+from asl_env.errors import LanguageModelError
 from asl_env.rewards.verdict import parse_verdict
 from asl_env.text import normalize
 
@@ -53,3 +57,24 @@ def test_near_misses_are_wrong_and_mostly_of_the_same_article(world):
         assert all(normalize(name) != normalize(plan.answer) for name in near)
         own = {world.facts.phrase(fact) for fact in world.facts.about(plan.facts[-1].subject)}
         assert {name for name in own if normalize(name) != normalize(plan.answer)} <= set(near)
+
+
+def test_right_claims_are_as_rare_as_the_habit_says(world):
+    for share in (0.0, 1.0):
+        players = Players(world, np.random.default_rng(6), replace(CAREFUL, claims_right=share))
+        labels = {perform(players.judge(1), world.tool).assignment.label for _ in range(10)}
+        assert labels == {"correct" if share else "wrong"}
+
+
+def test_a_stage_may_have_players_of_its_own():
+    said = {}
+    for habits in (None, ALOUD):
+        stage = Stage(1, 40, 0.0, 0.0, 0.0, 1e-3, habits=habits)
+        turns = (t.text for e in play_world(WarmupSettings(), stage, 0, 0) for t in e.turns)
+        said[habits] = any("To check: " in text for text in turns)
+    assert said == {None: False, ALOUD: True}
+
+
+def test_habits_that_a_stage_does_not_have_cannot_be_changed():
+    with pytest.raises(LanguageModelError, match="nothing is set there"):
+        read_settings(["stages.0.habits=0"])
