@@ -9,7 +9,6 @@ refused. ``results.compare`` is the lenient form, over the questions that two re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from asl_env.errors import RecordError, RunError
-from asl_env.evaluation.folder import ROWS, SETTINGS
+from asl_env.evaluation.folder import ROWS, read_settings
 from asl_env.evaluation.records import read_objects
 from asl_env.evaluation.results import EvalResult
 from asl_env.evaluation.scoring import JUDGED, SCORES
@@ -114,7 +113,7 @@ def read_saved(source: str | Path) -> Saved:
         scores[name] = _scores(record.get("scores"), where)
     if not questions:
         raise RecordError(f"{rows}: is empty")
-    return Saved(str(source), _settings(rows.parent / SETTINGS), questions, scores)
+    return Saved(str(source), read_settings(rows.parent), questions, scores)
 
 
 def saved_of(result: EvalResult, name: str) -> Saved:
@@ -216,13 +215,3 @@ def _scores(value: Any, where: str) -> Scores:
     ):
         return {name: float(number) for name, number in value.items()}
     raise RecordError(f"{where}: field 'scores' is not an object of numbers; evaluate again")
-
-
-def _settings(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        settings = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise RecordError(f"{path}: not JSON ({error}); evaluate again") from error
-    return settings if isinstance(settings, dict) else {}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asl_env.errors import RunError
+from asl_env.errors import RecordError, RunError
 from asl_env.evaluation.records import encode, read_objects, recover
 from asl_env.evaluation.results import read_rows
 from asl_env.evaluation.scoring import Row
@@ -94,6 +94,22 @@ class EvalFolder:
                     f"{self.folder}: was begun with {name} = {old!r}, now it is {new!r}; "
                     "choose another folder or the same settings"
                 )
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What an evaluation was run with; empty where its folder does not say.
+
+    Raises:
+        RecordError: If the file is there and cannot be read.
+    """
+    path = folder / SETTINGS
+    if not path.is_file():
+        return {}
+    try:
+        settings = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON ({error}); evaluate again") from error
+    return settings if isinstance(settings, dict) else {}
 
 
 def seconds_per_question(folder: Path) -> float | None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from asl_env.episode import Role, Task
 from asl_env.errors import RecordError
-from asl_env.evaluation.folder import ROWS, SETTINGS, seconds_per_question
+from asl_env.evaluation.folder import ROWS, read_settings, seconds_per_question
 from asl_env.evaluation.records import from_record, read_objects
 from asl_env.evaluation.results import EvalResult, read_rows, summarise
 from asl_env.evaluation.scoring import JUDGED, Row, score
@@ -37,8 +35,9 @@ def rescore(
         rows = _with_answers(rows, {task.id: task for task in tasks}, path)
     if not rows:
         raise RecordError(f"{path}: no episode of the policy seat to score")
-    settings = _settings(path) | {"metric_version": METRIC_VERSION}
-    seconds = seconds_per_question(path if path.is_dir() else path.parent)
+    folder = path if path.is_dir() else path.parent
+    settings = read_settings(folder) | {"metric_version": METRIC_VERSION}
+    seconds = seconds_per_question(folder)
     return summarise(rows, settings, seed=seed, seconds=seconds)
 
 
@@ -67,14 +66,3 @@ def _with_answers(rows: Iterable[Row], tasks: dict[str, Task], path: Path) -> li
             raise RecordError(f"{path}: question {row.task.id!r} is not in the given tasks")
         scored.append(score(task, row.trajectory, row.judgement, JUDGED in row.scores))
     return scored
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    saved = (path if path.is_dir() else path.parent) / SETTINGS
-    if not saved.exists():
-        return {}
-    try:
-        settings = json.loads(saved.read_bytes())
-    except ValueError as error:
-        raise RecordError(f"{saved}: not JSON ({error})") from error
-    return settings if isinstance(settings, dict) else {}
