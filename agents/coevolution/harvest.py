@@ -12,6 +12,7 @@ from asl_env.agents.coevolution.seeds import generator
 from asl_env.agents.coevolution.state import RunState
 from asl_env.episode import Request, RewardParts, Task, Trajectory
 from asl_env.rewards.labels import claims_from_solves
+from asl_env.rewards.matching import cover_em
 from asl_env.rewards.voting import majority_answer
 from asl_env.text import normalize
 
@@ -65,7 +66,7 @@ class Harvester:
     ) -> str | None:
         reason = parts.extras.get("reason")
         if reason is not None:
-            return "verification" if reason == "verification" else "invalid"
+            return _refused(reason)
         rejection = self._filter.reject(question, answer, state.seen)
         if rejection is not None:
             return rejection
@@ -79,6 +80,8 @@ class Harvester:
         self, state: RunState, question: str, answer: str, solves: Sequence[Mapping[str, Any]]
     ) -> None:
         if not self._verify.enabled or self._verify.labels == "real":
+            return
+        if self._verify.agreed and not _agree(solves, answer):
             return
         rng = generator(self._seed, state.round, "balance", len(state.claims), question)
         if self._verify.own_answers:
@@ -122,6 +125,19 @@ class Harvester:
         rate = solve_rate(solves)
         if not math.isnan(rate):
             state.solve_rates[task.id] = rate
+
+
+def _refused(reason: str) -> str:
+    """The name under which a question is counted that the reward did not take."""
+    if reason == "verification":
+        return reason
+    return "made up" if reason.startswith("never read") else "invalid"
+
+
+def _agree(solves: Sequence[Mapping[str, Any]], answer: str) -> bool:
+    """Whether the commonest answer of the solves, the first among equals, is the generator's."""
+    commonest = majority_answer([solve["answer"] for solve in solves])
+    return commonest is not None and bool(cover_em(commonest, [answer]))
 
 
 def raw_score(parts: RewardParts) -> float:

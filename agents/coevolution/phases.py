@@ -127,6 +127,8 @@ class GeneratePhase:
             penalty = spec.repetition
             recent = RecentQuestions(penalty.window, penalty.distance, state.asked)
             extra = {"penalty": penalty.weight, "repetition": recent}
+        if spec.grounded:
+            extra["grounded"] = True
         return make_reward(
             spec.reward,
             solver=stage.team[Role.POLICY],

@@ -118,6 +118,7 @@ class GenerateSpec(PhaseSpec):
         accuracy: Only questions with a share of correct solves inside this closed interval.
         answer: Answer of the task: the ``generator``'s, or the ``majority`` of the solves.
         repetition: Penalty of ``r-zero``; ``None`` compares the questions that end in one step.
+        grounded: Names in a question, and its answer, must have been read; others are not valid.
     """
 
     reward: str = "asl"
@@ -130,6 +131,7 @@ class GenerateSpec(PhaseSpec):
     accuracy: tuple[Share, Share] = (0.0, 1.0)
     answer: Literal["generator", "majority"] = "generator"
     repetition: RepetitionSpec | None = None
+    grounded: bool = False
 
     @model_validator(mode="after")
     def _interval(self) -> GenerateSpec:
@@ -164,6 +166,8 @@ class VerifySpec(PhaseSpec):
         balance: As many correct as wrong claims per question.
         own_answers: Count the generator's own answer among the solves, labelled correct, so that
             there are claims before the policy solves anything (``reference`` only).
+        agreed: Only questions whose commonest solved answer is the generator's own, so that
+            fewer labels are wrong (``reference`` only).
         until_round: Last round in which the GRM learns; ``None`` for all.
         max_claims: Newest claims kept; ``None`` keeps all of the round.
         real: Real verification data mixed in late.
@@ -172,6 +176,7 @@ class VerifySpec(PhaseSpec):
     labels: Literal["reference", "self", "majority", "real"] = "reference"
     balance: bool = True
     own_answers: bool = False
+    agreed: bool = False
     until_round: Count | None = None
     max_claims: Count | None = None
     real: RealSpec | None = None
@@ -180,8 +185,9 @@ class VerifySpec(PhaseSpec):
     def _has_source(self) -> VerifySpec:
         if self.labels == "real" and self.real is None:
             raise ValueError("labels 'real' needs the field 'real'")
-        if self.own_answers and self.labels != "reference":
-            raise ValueError(f"own_answers goes with labels 'reference', not {self.labels!r}")
+        for name in ("own_answers", "agreed"):
+            if getattr(self, name) and self.labels != "reference":
+                raise ValueError(f"{name} goes with labels 'reference', not {self.labels!r}")
         return self
 
 

@@ -24,6 +24,7 @@ def generate_seat(
     solves: int = 10,
     verifications: int = 5,
     threshold: float = 0.8,
+    grounded: bool = False,
     max_turns: int = DEFAULT_MAX_TURNS,
     format_reward: bool = False,
     on_episode: OnEpisode | None = None,
@@ -42,7 +43,9 @@ def generate_seat(
         solver = lexical_agent(dialect) if solver is None else solver
         judge = lexical_agent(dialect) if judge is None else judge
         numbers = (solves, verifications, threshold, format_reward)
-        model = GeneratorReward(solver, judge, tool, dialect, name, *numbers, max_turns=max_turns)
+        model = GeneratorReward(
+            solver, judge, tool, dialect, name, *numbers, grounded=grounded, max_turns=max_turns
+        )
     source = draw_request if assignments is None else assignments
     return Seat(Role.GENERATOR, source, tool, dialect, model, max_turns, on_episode)
 
@@ -90,6 +93,7 @@ class ASLGenerateEnv(SeatEnv):
       ``"absolute-zero"``, ``"r-zero"``, ``"dr-zero"``, ``"learnability"``, or a ``RewardModel``.
     * ``solver``, ``judge``: the partners (default: the lexical baseline).
     * ``solves``, ``verifications``, ``threshold``: attempts (10), votes (5), share of votes (0.8).
+    * ``grounded``: questions with names, or an answer, that were never read are not valid (False).
     * ``tool``, ``dialect``, ``max_turns``, ``format_reward``, ``render_mode``, ``on_episode``: see
       ``ASLSearch-v0``.
 
@@ -109,6 +113,7 @@ class ASLGenerateEnv(SeatEnv):
         solves: int = 10,
         verifications: int = 5,
         threshold: float = 0.8,
+        grounded: bool = False,
         max_turns: int = DEFAULT_MAX_TURNS,
         format_reward: bool = False,
         render_mode: str | None = None,
@@ -124,6 +129,7 @@ class ASLGenerateEnv(SeatEnv):
             solves=solves,
             verifications=verifications,
             threshold=threshold,
+            grounded=grounded,
             max_turns=max_turns,
             format_reward=format_reward,
             on_episode=on_episode,

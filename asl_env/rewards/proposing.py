@@ -12,6 +12,7 @@ from asl_env.errors import AslError, did_you_mean
 from asl_env.protocols import Agent, Dialect
 from asl_env.rewards.clusters import cluster_shares
 from asl_env.rewards.generator import GENERATOR_REWARDS, Evidence, entropy
+from asl_env.rewards.grounding import ungrounded
 from asl_env.rewards.judging import Judgement, Partners, derive_seed
 from asl_env.rewards.matching import cover_em, em
 from asl_env.rewards.shaping import format_reward as shape
@@ -132,6 +133,7 @@ class GeneratorReward:
         repetition: Gives the cluster shares of questions that are scored together.
         majority: A solve is right if it agrees with most solves of its question; nobody is asked.
         match: Rule by which a solve is right where there is no judge: ``em`` or ``cover-em``.
+        grounded: Questions with names, or with an answer, that were never read are not valid.
         max_turns: Turns of a partner's rollout at most.
         compat: As the released ASL code: unverified questions are solved all the same (the judged
             solves in ``extras`` are its judge-training data), words match inside words, verdicts
@@ -157,6 +159,7 @@ class GeneratorReward:
         repetition: Callable[[Sequence[str]], Sequence[float]] = cluster_shares,
         majority: bool = False,
         match: Literal["em", "cover-em"] = "cover-em",
+        grounded: bool = False,
         max_turns: int = 9,
         compat: bool = False,
     ) -> None:
@@ -175,6 +178,7 @@ class GeneratorReward:
         self.solves, self.verifications, self.threshold = solves, verifications, threshold
         self.format_reward, self.penalty, self.compat = format_reward, penalty, compat
         self.repetition, self.majority, self.match = repetition, majority, match
+        self.grounded = grounded
         dialect = make_dialect(dialect)
         self.partners = Partners(tool, dialect, solver, judge, max_turns, compat)
 
@@ -202,7 +206,11 @@ class GeneratorReward:
             raise AslError(f"GeneratorReward scores the generator seat, not {episode.role}")
         if episode.invalid is not None:
             return _Draft(episode, invalid=episode.invalid)
-        return _Draft(episode, check_question(episode.question, episode.answer))
+        reason = check_question(episode.question, episode.answer)
+        if reason is None and self.grounded:
+            made_up = ungrounded(episode, self.partners.dialect)
+            reason = None if made_up is None else f"never read: {made_up}"
+        return _Draft(episode, reason)
 
     def _verify(self, drafts: Sequence[_Draft]) -> None:
         """Asks the judge about the generator's own answers, all votes in one batch."""

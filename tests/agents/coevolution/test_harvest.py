@@ -58,6 +58,7 @@ def test_the_format_reward_alone_makes_no_task():
     [
         ({"reason": "verification"}, "verification"),
         ({"reason": "no question mark at the end"}, "invalid"),
+        ({"reason": "never read: Asha"}, "made up"),
         ({"question": "Where is Asha?"}, "short"),
         ({"question": "Tell me the town in which Asha lives"}, "form"),
         ({"answer": "the"}, "answer"),
@@ -113,6 +114,24 @@ def test_the_generators_own_answer_is_a_correct_claim_where_the_recipe_says_so()
     assert labels(state) == [("Lima", "correct")]
     balanced = labels(take("Oslo- Rome-", "verify.own_answers=true"))
     assert sorted(label for _, label in balanced) == ["correct", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        ("Lima+ Lima- Oslo-", True),
+        ("LIMA- Oslo+", True),
+        ("Lima- - -", True),
+        ("Oslo+ Oslo+ Lima+", False),
+        ("Oslo- Lima+", False),
+        ("- -", False),
+    ],
+)
+def test_claims_of_agreed_questions_only_where_the_recipe_says_so(found, kept):
+    own = ["verify.own_answers=true", "verify.balance=false"]
+    assert bool(take(found, *own, "verify.agreed=true").claims) is kept
+    assert take(found, *own).claims
+    assert len(take(found, *own, "verify.agreed=true", "generate.accept=gate").tasks) == 1
 
 
 def test_own_answers_do_not_count_as_solves():

@@ -70,6 +70,7 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one():
         ("verify", "until_round", 0, "field 'verify.until_round'"),
         ("verify", "labels", "real", "labels 'real' needs the field 'real'"),
         ("verify", "labels", "self", "own_answers goes with labels 'reference', not 'self'"),
+        ("verify", "agreed", "maybe", "field 'verify.agreed'"),
         ("solve", "episodes", 0, "field 'solve.episodes'"),
         ("generate", "repetition", {}, "repetition goes with reward 'r-zero', not 'asl'"),
         ("generate", "enabled", False, "solve.tasks is 'generated' but generate.enabled is false"),

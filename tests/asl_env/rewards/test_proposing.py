@@ -171,6 +171,21 @@ class TestValidity:
             assert Task("t", question, (answer,)).answers == (answer,)
 
 
+class TestGrounding:
+    def test_made_up_names_stop_a_question_before_anybody_is_asked(self, script, library):
+        result = ToolResult("q", (Hit(Passage("1", "Peru", "Lima is city number 0."), 1.0),))
+        read = ASL.render_results([result])
+        drafts = [draft("What is city number 0?", messages=read), draft("What is Perrru 0?"),
+                  draft("What is city number 0?", "Limo", messages=read)]  # fmt: skip
+        scored, solver, judge = score(script, library, [(5, 5)], drafts, grounded=True)
+        assert [parts.extras["reason"] for parts in scored] == [
+            None, "never read: Perrru 0", "never read: Limo",
+        ]  # fmt: skip
+        assert [parts.total > 0 for parts in scored] == [True, False, False]
+        assert [parts.parts["valid"] for parts in scored] == [1.0, 0.0, 0.0]
+        assert (solver.batches, judge.batches) == ([10], [5, 10])
+
+
 class TestOtherRows:
     @pytest.mark.parametrize("name", sorted(set(GENERATOR_REWARDS) - {"asl"}))
     def test_rows_without_verification_ask_for_none(self, script, library, name):
