@@ -82,7 +82,12 @@ def report(recipe: str, runs: list[list[dict[str, Any]]]) -> None:
     last = len(runs[0]) - 1
     rows = [(name, 0, ("policy", "sets", name, "true")) for name in runs[0][0]["policy"]["sets"]]
     rows += [("all sets", 0, ("policy", "true")), ("GRM accuracy", 0, ("grm", "accuracy"))]
-    rows += [("valid tasks (from round 1)", 1, ("tasks", "oracle", "valid"))]
+    rows += [
+        ("valid tasks (from round 1)", 1, ("tasks", "oracle", "valid")),
+        ("GRM on the policy's answers: kappa", 0, ("grm_on_policy", "kappa")),
+        ("GRM on the policy's answers: false accepts", 0, ("grm_on_policy", "false_accept")),
+        ("searches per question", 0, ("policy", "searches")),
+    ]
     for name, start, path in rows:
         first, final = column(runs, start, *path), column(runs, last, *path)
         print(f"| {name} | {interval(first)} | {interval(final)} | {interval(final - first)} |")

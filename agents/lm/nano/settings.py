@@ -53,13 +53,40 @@ class Stage:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
 
+#: Players of the fifth stage: the GRM begins its findings with words of its own, and is less often
+#: given the right answer than one that nearly is.
+ALOUD = Habits(
+    stops_early=0.35,
+    names_only=0.2,
+    gives_up=0.3,
+    judges_by_looks=0.15,
+    guesses_verdict=0.05,
+    asks_wrongly=0.1,
+    asks_loosely=0.15,
+    slips=0.02,
+    claims_right=0.4,
+    claims_nearly=0.6,
+    checks_aloud=1.0,
+)
+
+#: Players of the last stage: a policy that mostly stops after the first hop, and can do better.
+#: Greedy play follows what most did; what a share did can be found by the loop.
+HASTY = replace(ALOUD, stops_early=0.65, names_only=0.3, gives_up=0.6)
+
 #: From random weights: first to read and to copy, then which words mean which sentence, then both;
-#: at last the many ways in which one can ask, with stress on what has to be read and compared.
+#: then the many ways in which one can ask, with stress on what has to be read and compared; then
+#: the same with better judges; at last the habits to begin the loop with.
 FROM_NOTHING = (
     Stage(120, 240, 0.6, 1.0, 0.15, 8e-3),
     Stage(110, 600, 0.5, 1.0, 0.05, 6e-3),
     Stage(30, 600, 0.3, 0.5, 0.03, 4e-3),
     Stage(24, 600, 0.5, 3.0, 0.03, 4e-3, every_wording=True, comparisons=5.0, stress=3),
+    Stage(
+        90, 600, 0.4, 1.0, 0.03, 6e-3, every_wording=True, comparisons=1.0, stress=2, habits=ALOUD
+    ),
+    Stage(
+        36, 600, 0.3, 0.5, 0.03, 4e-3, every_wording=True, comparisons=1.0, stress=2, habits=HASTY
+    ),
 )
 
 
