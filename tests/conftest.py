@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import gc
 import os
 
 from hypothesis import settings
@@ -12,3 +13,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # A slow machine is no failure: examples have no time limit of their own.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_collection_finish():
+    """Spares the garbage collector what is imported by now.
+
+    Trainers collect garbage several times whenever they start, and each time goes through all of
+    torch and transformers, which stay.
+    """
+    gc.collect()
+    gc.freeze()
