@@ -4,19 +4,9 @@ import json
 
 import pytest
 
-from asl_env.agents.cli import main as cli
-
-
-def asl(*arguments, capsys):
-    """Runs a command; returns exit code, standard output, standard error."""
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return end.value.code, said.out, said.err
-
 
 @pytest.fixture
-def runs(tmp_path, monkeypatch, capsys):
+def runs(tmp_path, monkeypatch, asl):
     """Two evaluations of three questions, "bad" and "good", and one of two, "short"."""
     (tmp_path / "players.py").write_text(
         "class Good:\n"
@@ -40,14 +30,14 @@ def runs(tmp_path, monkeypatch, capsys):
             "--corpus",
             "null",
         ]
-        code, _, err = asl(*arguments, "--limit", limit, "--out", name, capsys=capsys)
+        code, _, err = asl(*arguments, "--limit", limit, "--out", name)
         assert code == 0, err
     return tmp_path
 
 
 @pytest.mark.parametrize("more", [[], ["--rescore"]])
-def test_wins_and_differences_for_machines(runs, more, capsys):
-    code, out, _ = asl("compare", "bad", "good", "--json", *more, capsys=capsys)
+def test_wins_and_differences_for_machines(runs, more, asl):
+    code, out, _ = asl("compare", "bad", "good", "--json", *more)
     told = json.loads(out)
     assert code == 0
     assert (told["first"], told["second"], told["questions"]) == ("bad", "good", 3)
@@ -57,22 +47,22 @@ def test_wins_and_differences_for_machines(runs, more, capsys):
     assert em["difference"]["p_value"] == pytest.approx(0.25)
 
 
-def test_a_table_for_people(runs, capsys):
-    code, out, _ = asl("compare", "good", "bad", capsys=capsys)
+def test_a_table_for_people(runs, asl):
+    code, out, _ = asl("compare", "good", "bad")
     assert code == 0
     assert "bad minus good" in out and "-1.000" in out and "0/3" in out
     assert "3 questions\n" in out
 
 
-def test_other_questions_are_refused(runs, capsys):
-    code, out, err = asl("compare", "good", "short", capsys=capsys)
+def test_other_questions_are_refused(runs, asl):
+    code, out, err = asl("compare", "good", "short")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1 and "1 only in the first" in err
 
 
-def test_other_metric_versions_are_refused_until_both_are_rescored(runs, capsys):
+def test_other_metric_versions_are_refused_until_both_are_rescored(runs, asl):
     settings = json.loads((runs / "bad/settings.json").read_text())
     (runs / "bad/settings.json").write_text(json.dumps(settings | {"metric_version": 0}))
-    code, _, err = asl("compare", "bad", "good", capsys=capsys)
+    code, _, err = asl("compare", "bad", "good")
     assert code == 2 and "compare with --rescore" in err
-    assert asl("compare", "bad", "good", "--rescore", capsys=capsys)[0] == 0
+    assert asl("compare", "bad", "good", "--rescore")[0] == 0

@@ -4,16 +4,7 @@ import json
 
 import pytest
 
-from asl_env.agents.cli import main as cli
 from asl_env.agents.cli.searching import index_digest
-
-
-def asl(*arguments, capsys):
-    """Runs a command; returns exit code, standard output, standard error."""
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return end.value.code, said.out, said.err
 
 
 @pytest.fixture
@@ -23,9 +14,9 @@ def question(tmp_path):
     return path
 
 
-def test_a_result_records_its_spec_and_its_index(question, capsys):
+def test_a_result_records_its_spec_and_its_index(question, asl):
     arguments = ["eval", "--agent", "random", "--tasks", question, "--json"]
-    code, out, err = asl(*arguments, "--spec", "searchr1-v1", capsys=capsys)
+    code, out, err = asl(*arguments, "--spec", "searchr1-v1")
     assert code == 0, err
     settings = json.loads(out)["settings"]
     assert (settings["spec"], settings["dialect"]) == ("searchr1-v1", "search-r1")
@@ -33,9 +24,9 @@ def test_a_result_records_its_spec_and_its_index(question, capsys):
     assert len(settings["spec_digest"]) == len(settings["index_digest"]) == 16
 
 
-def test_single_options_are_there_without_a_spec(question, capsys):
+def test_single_options_are_there_without_a_spec(question, asl):
     arguments = ["eval", "--agent", "random", "--tasks", question, "--corpus", "null", "--json"]
-    _, out, _ = asl(*arguments, "--sample", "--seed", 3, "--top-k", 5, capsys=capsys)
+    _, out, _ = asl(*arguments, "--sample", "--seed", 3, "--top-k", 5)
     settings = json.loads(out)["settings"]
     assert "spec" not in settings
     assert (settings["greedy"], settings["seed"], settings["top_k"]) == (False, 3, 5)
@@ -52,9 +43,9 @@ def test_single_options_are_there_without_a_spec(question, capsys):
         (["--spec", "asl-v2"], "did you mean 'asl-v1'"),
     ],
 )
-def test_what_does_not_go_with_a_spec_is_refused(question, option, said, capsys):
+def test_what_does_not_go_with_a_spec_is_refused(question, option, said, asl):
     arguments = ["eval", "--tasks", question, "--spec", "asl-v1", *option]
-    code, out, err = asl(*arguments, capsys=capsys)
+    code, out, err = asl(*arguments)
     assert (code, out) == (2, "")
     assert said in err and err.count("\n") == 1
 

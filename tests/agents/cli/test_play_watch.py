@@ -5,7 +5,6 @@ import io
 import pytest
 from rich.console import Console
 
-from asl_env.agents.cli import main as cli
 from asl_env.agents.cli.watch import Watched, printable, styled
 from asl_env.dialects import make_dialect
 from asl_env.episode import Chat, Role, Turn
@@ -29,13 +28,6 @@ class Agent:
 """
 
 
-def asl(*arguments, capsys):
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return end.value.code, said.out, said.err
-
-
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     (tmp_path / "watched_agent.py").write_text(AGENT)
@@ -44,10 +36,8 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("seat", list(Role))
-def test_an_agent_plays_every_seat_before_ones_eyes(seat, capsys):
-    code, out, _ = asl(
-        "play", "--watch", "--agent", "lexical", "--seat", seat, "--seed", 3, capsys=capsys
-    )
+def test_an_agent_plays_every_seat_before_ones_eyes(seat, asl):
+    code, out, _ = asl("play", "--watch", "--agent", "lexical", "--seat", seat, "--seed", 3)
     assert code == 0
     lines = [line for line in out.splitlines() if line.startswith("-- ")]
     assert lines == [
@@ -67,27 +57,27 @@ def test_an_agent_plays_every_seat_before_ones_eyes(seat, capsys):
     assert expected[seat] in last
 
 
-def test_an_agent_named_is_watched_and_the_episode_is_kept(own, tmp_path, capsys):
-    code, out, _ = asl("play", "--agent", own, "--out", tmp_path / "t.jsonl", capsys=capsys)
+def test_an_agent_named_is_watched_and_the_episode_is_kept(own, tmp_path, asl):
+    code, out, _ = asl("play", "--agent", own, "--out", tmp_path / "t.jsonl")
     assert code == 0
     assert "-- policy, turn 1, 3 tokens --" in out
     assert "greedy is True" in out
     (record,) = records.read(tmp_path / "t.jsonl")
     assert len(record.trajectory.turns) == 2
-    assert "greedy is False" in asl("play", "--agent", own, "--sample", capsys=capsys)[1]
+    assert "greedy is False" in asl("play", "--agent", own, "--sample")[1]
 
 
-def test_two_players_are_one_too_many(capsys):
-    code, _, err = asl("play", "--agent", "lexical", "--model", "nano", capsys=capsys)
+def test_two_players_are_one_too_many(asl):
+    code, _, err = asl("play", "--agent", "lexical", "--model", "nano")
     assert code == 2
     assert err.endswith("--agent and --model both say who plays; give one of them\n")
 
 
-def test_a_language_model_is_opened_by_its_folder(tiny_folder, capsys):
-    code, out, err = asl("play", "--model", tiny_folder, "--max-turns", 2, capsys=capsys)
+def test_a_language_model_is_opened_by_its_folder(tiny_folder, asl):
+    code, out, err = asl("play", "--model", tiny_folder, "--max-turns", 2)
     assert code == 0
     assert "-- policy, turn 1, " in out and " tokens --" in out
-    code, _, err = asl("play", "--model", "./missing", capsys=capsys)
+    code, _, err = asl("play", "--model", "./missing")
     assert code == 2
     assert "./missing: no such model folder or file" in err
 
@@ -116,8 +106,8 @@ def tiny_folder(tmp_path):
     return tmp_path / "model"
 
 
-def test_what_a_tokenizer_splits_badly_is_told(tiny_folder, capsys):
-    _, _, err = asl("play", "--model", tiny_folder, "--max-turns", 1, capsys=capsys)
+def test_what_a_tokenizer_splits_badly_is_told(tiny_folder, asl):
+    _, _, err = asl("play", "--model", tiny_folder, "--max-turns", 1)
     assert "dialect asl: the tag <tool_call> takes 11 tokens" in err
 
 

@@ -22,7 +22,7 @@ ANSWER = DIALECT.write_final("Lima")
 
 
 def agent(peer, **options):
-    options = {"retries": 2, "max_wait": 0.05, "read_timeout": 0.5, "model": "m"} | options
+    options = {"retries": 2, "max_wait": 0.05, "read_timeout": 30.0, "model": "m"} | options
     return EndpointAgent(EndpointSettings(url=peer.url, **options))
 
 
@@ -120,12 +120,12 @@ def test_a_turn_comes_back_whole(peer, turn):
 
 
 def test_a_server_that_ignores_stop_strings_is_hung_up_on(peer):
-    endless = [peers.delta(ANSWER), *[peers.delta("and on "), 0.05] * 200]
+    endless = [peers.delta(ANSWER), *[peers.delta("and on "), 0.05] * 1200]  # a minute
     peer.script = [peers.stream(*endless)]
     started = time.monotonic()
     player = agent(peer)
     assert player.act([chat()])[0].text == ANSWER
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 20.0
     assert player.usage.unreported == 1
 
 
@@ -266,7 +266,8 @@ def test_a_wrong_key_or_address_is_not_tried_again_and_again(peer):
 )
 def test_trouble_is_got_over(peer, trouble):
     peer.script = [trouble, trouble, peers.said(ANSWER)]
-    player = agent(peer)
+    silent = any(isinstance(piece, float) for piece in trouble)
+    player = agent(peer, **({"read_timeout": 0.5} if silent else {}))
     assert player.act([chat()])[0].text == ANSWER
     assert player.usage.retries == 2
     assert player.usage.replies == 1
@@ -354,7 +355,7 @@ def test_nobody_waits_for_a_batch_that_is_lost(peer):
     peer.script = [answer]
     started = time.monotonic()
     fails(agent(peer, max_wait=60.0), "HTTP 401", [chat("waits?"), chat("late?")])
-    assert time.monotonic() - started < 3.0
+    assert time.monotonic() - started < 20.0
 
 
 @settings(

@@ -34,7 +34,7 @@ def key(monkeypatch):
 
 
 def agent(peer, **options):
-    options = {"retries": 1, "max_wait": 0.01, "read_timeout": 0.5} | options
+    options = {"retries": 1, "max_wait": 0.01, "read_timeout": 30.0} | options
     return EndpointAgent(EndpointSettings(url=peer.url, model="m", **options))
 
 

@@ -10,7 +10,7 @@ from asl_env.agents.lm import estimate as module
 from asl_env.agents.lm import memory
 from asl_env.agents.lm.estimate import Plan, duration, estimate
 from asl_env.agents.lm.loading import LanguageModel
-from asl_env.agents.lm.speed import measure
+from asl_env.agents.lm.speed import Speed, measure
 
 #: The shape of SmolLM2-135M, whose peak memory was measured (GB, sequences of 512 tokens).
 SMOLLM2 = {
@@ -101,9 +101,17 @@ def test_unknown_memory_stops_nobody(tiny, monkeypatch):
 def test_the_probe_measures(tiny):
     speed = measure(tiny, batch=3, length=40)
     assert speed.prefill > 0 and speed.step > 0
-    few = estimate(tiny, Plan("eval", 4, 128, count=4)).seconds
-    many = estimate(tiny, Plan("eval", 4, 128, count=4000)).seconds
-    assert few < many / 100
+    assert estimate(tiny, Plan("eval", 4, 128, count=4)).seconds > 0
+
+
+@pytest.mark.parametrize("purpose", ["train", "eval", "play"])
+def test_at_one_speed_a_thousand_times_as_much_takes_a_thousand_times_as_long(purpose):
+    few, many = (
+        module._seconds(Plan(purpose, 4, 128, count=count), Speed(prefill=5000.0, step=0.01))
+        for count in (4, 4000)
+    )
+    assert few > 0
+    assert many == pytest.approx(1000 * few)
 
 
 def test_memory_is_known_here():

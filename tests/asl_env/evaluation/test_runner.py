@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -211,11 +211,13 @@ def test_two_runs_are_compared_question_by_question():
 def test_an_agent_that_hangs_is_left_behind():
     class Hanging(Knower):
         def act(self, chats, *, greedy=False):
-            time.sleep(0.5)
+            morning.wait(60)
             return []
 
+    morning = threading.Event()
     with pytest.raises(AgentError, match=r"Hanging\.act gave no turns within 0\.05 s"):
         evaluate(Hanging(), TASKS, tool=EmptyTool(), timeout=0.05)
+    morning.set()
 
 
 def test_a_full_disk_keeps_what_was_done(tmp_path):

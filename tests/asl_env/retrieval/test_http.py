@@ -145,15 +145,15 @@ def test_an_over_long_reply_is_not_read():
 
 
 def test_a_server_that_drips_is_late():
-    drip = [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"]
-    for _ in range(100):
+    drip = [b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n"]
+    for _ in range(1000):
         drip += [0.05, b" "]
-    slow_head = [piece for _ in range(100) for piece in (0.05, b"H")]
+    slow_head = [piece for _ in range(1000) for piece in (0.05, b"H")]
     for answer in (drip, slow_head):
         with Peer(answer) as peer, pytest.raises(SearchUnavailableError, match="within 1 s"):
             started = time.monotonic()
             once(peer, timeout=1.0).search(["a"], 2)
-        assert time.monotonic() - started < 4.0
+        assert time.monotonic() - started < 20.0  # it drips for 50
 
 
 def test_failures_that_pass_are_tried_again():

@@ -5,17 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl_env.agents.lm.nano.episodes import episodes
 from asl_env.agents.lm.nano.imitation import batches, encode
 from asl_env.agents.lm.nano.tokens import TAGS, fixed_texts, train_tokenizer
 from asl_env.agents.lm.template import ChatTemplate
 from asl_env.dialects.asl import AslDialect
 from asl_env.episode import Role
-
-
-@pytest.fixture(scope="module")
-def played():
-    return list(episodes(np.random.default_rng(0), 60, per_world=60))
 
 
 @pytest.fixture(scope="module")
