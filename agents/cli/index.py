@@ -160,7 +160,12 @@ def check(
 
 @app.command()
 def search(
-    folder: Annotated[str, typer.Argument(help="An index folder, or a retriever by name.")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            help="An index folder, or a retriever by name; rerank:MODEL: may precede it."
+        ),
+    ],
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 3,
     encoder: OtherEncoder = None,
