@@ -33,6 +33,7 @@ class Kind(str, Enum):
     bm25_disk = "bm25-disk"
     flat = "faiss-flat"
     hnsw = "faiss-hnsw"
+    ivfsq8 = "faiss-ivfsq8"
     ivfpq = "faiss-ivfpq"
     hybrid = "hybrid"
 
@@ -42,6 +43,7 @@ class Dense(str, Enum):
 
     flat = "faiss-flat"
     hnsw = "faiss-hnsw"
+    ivfsq8 = "faiss-ivfsq8"
     ivfpq = "faiss-ivfpq"
 
 
@@ -76,14 +78,23 @@ def build(
         str, typer.Option(help="For bm25-disk: memory of all processes together, such as 8GB.")
     ] = "4GB",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="For bm25-disk: processes; one per core by default.")
+        int | None,
+        typer.Option(min=1, help="Processes that index or encode; one per core by default."),
+    ] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(
+            help="For faiss: vectors of these passages that were made elsewhere (.npy, a faiss "
+            ".index, or a file of nothing but numbers)."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an index that is there.")] = False,
     json: Json = False,
 ) -> None:
     """Build an index folder; an interrupted build leaves what was there before.
 
-    Run the same command again after an interruption: bm25-disk goes on where it was.
+    Run the same command again after an interruption: bm25-disk, encoders and inverted lists go on
+    where they were.
     """
     from asl_env.agents.cli import console
     from asl_env.retrieval.index import build_index
@@ -99,6 +110,7 @@ def build(
             compression=None if compress is None else compress.value,
             memory=memory,
             workers=workers or os.cpu_count() or 1,
+            vectors=vectors,
             overwrite=overwrite,
             progress=tell,
         )
@@ -148,7 +160,12 @@ def check(
 
 @app.command()
 def search(
-    folder: Annotated[str, typer.Argument(help="An index folder, or a retriever by name.")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            help="An index folder, or a retriever by name; rerank:MODEL: may precede it."
+        ),
+    ],
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 3,
     encoder: OtherEncoder = None,

@@ -13,7 +13,8 @@ def open_retriever(corpus: str, index: str | None = None) -> Retriever:
 
     Args:
         corpus: A retriever's name, an index folder, or a corpus (its file, passage store or name
-            of a fetched file is then indexed in memory with BM25).
+            of a fetched file is then indexed in memory with BM25). ``rerank:MODEL:`` may stand
+            before any of these.
         index: An index folder or a retriever's name; goes before the corpus.
 
     Raises:
@@ -22,7 +23,10 @@ def open_retriever(corpus: str, index: str | None = None) -> Retriever:
     from asl_env.corpora.large import is_known, refuse_in_memory
     from asl_env.corpora.store import is_store
     from asl_env.retrieval.registry import make_retriever
+    from asl_env.retrieval.rerank import RerankRetriever, read_spec
 
+    if (reranked := read_spec(index or corpus)) is not None:
+        return RerankRetriever(open_retriever(reranked.inner), reranked.model)
     path = Path(corpus).expanduser()
     here = path.is_file() or is_store(path)
     if index is None and (here or is_known(corpus)):
@@ -52,8 +56,13 @@ def index_digest(corpus: str, index: str | None = None) -> str | None:
     from asl_env.corpora.store import is_store
     from asl_env.retrieval.cached import ANALYSER, CachedCorpusRetriever
     from asl_env.retrieval.manifest import MANIFEST, read_manifest
+    from asl_env.retrieval.rerank import DEPTH, read_spec
 
     name = index or corpus
+    if (reranked := read_spec(name)) is not None:
+        inner = index_digest(reranked.inner)
+        both = ("rerank", reranked.model, DEPTH, inner)
+        return None if inner is None else hashlib.sha256(repr(both).encode()).hexdigest()[:16]
     path = Path(name).expanduser()
     if name == "miniwiki" or name in NAMES:
         return CachedCorpusRetriever(name).key

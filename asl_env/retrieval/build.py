@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asl_env.corpora.catalog import Corpus, FileCorpus, StoreCorpus, open_corpus
 from asl_env.corpora.errors import CorpusError
@@ -21,9 +21,9 @@ from asl_env.corpora.writer import Compression, write_store
 from asl_env.errors import BadIndexError, did_you_mean
 from asl_env.protocols import Encoder
 from asl_env.retrieval.analyser import Analyser
-from asl_env.retrieval.dense import DENSE_KINDS, build_faiss, encode_all, save_faiss
+from asl_env.retrieval.dense import DENSE_KINDS
 from asl_env.retrieval.disk.budget import Budget, parse_size
-from asl_env.retrieval.encoders import encoder_name, make_encoder
+from asl_env.retrieval.encoders import encoder_name
 from asl_env.retrieval.engines import DISK, engine_for, write_in_memory_layout, write_on_disk
 from asl_env.retrieval.manifest import (
     BM25,
@@ -36,10 +36,7 @@ from asl_env.retrieval.manifest import (
     file_facts,
     write_manifest,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from asl_env.retrieval.vectors.builder import DenseSpec, write_dense
 
 #: Kinds of index without a dense part.
 _LEXICAL = ("bm25", "bm25-disk")
@@ -52,8 +49,7 @@ MEMORY = 4 << 30
 #: Told how far a build is: stage, passages done, passages in all (``None`` while unknown).
 Progress = Callable[[str, int, "int | None"], None]
 
-#: The text whose vector shows whether an encoder is the one an index was built with.
-PROBE = "The capital of Poland lies on the Vistula."
+#: Numbers of the encoder's probe that are kept.
 PROBE_LENGTH = 8
 
 _REPORT_EVERY = 1_000
@@ -70,10 +66,12 @@ class Options:
         dense: Kind of the dense part of a hybrid.
         compression: How the passages are written; ``None`` leaves a store as it is.
         memory: Bytes that building an on-disk BM25 may take.
-        workers: Processes that build it.
+        workers: Processes that build it, or encode.
+        vectors: File of vectors of the passages that were made elsewhere.
 
     Raises:
-        BadIndexError: If a kind is unknown, or the memory or the workers are too few.
+        BadIndexError: If a kind is unknown, the memory or the workers are too few, or there is no
+            dense part to give vectors to.
     """
 
     kind: str = "bm25"
@@ -83,6 +81,7 @@ class Options:
     compression: Compression | None = None
     memory: int = MEMORY
     workers: int = 1
+    vectors: Path | None = None
 
     def __post_init__(self) -> None:
         Budget(self.memory, self.workers)
@@ -91,6 +90,11 @@ class Options:
                 raise BadIndexError(
                     f"unknown {name} of index {value!r}{did_you_mean(value, known)}"
                 )
+        if self.vectors is not None and self.dense_kind is None:
+            raise BadIndexError(
+                f"an index of the kind {self.kind} has no use for vectors; "
+                "choose --kind hybrid or one of " + ", ".join(DENSE_KINDS)
+            )
 
     @property
     def dense_kind(self) -> str | None:
@@ -127,6 +131,7 @@ def build_index(
     compression: Compression | None = None,
     memory: int | str = MEMORY,
     workers: int = 1,
+    vectors: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> IndexInfo:
@@ -134,22 +139,22 @@ def build_index(
 
     Everything is written to a temporary folder beside the target, which is moved into place
     when it is complete: an interrupted build leaves what was there before, or nothing. The kind
-    ``bm25`` picks its engine by size (``engines.DISK_FROM``). The engine ``disk`` keeps its
-    finished work in a hidden folder beside the target until the index is there: a build of the
-    same passages goes on from it, however it was interrupted.
+    ``bm25`` picks its engine by size (``engines.DISK_FROM``). The engine ``disk``, encoders and
+    inverted lists keep their finished work in a hidden folder beside the target until the index is
+    there: a build of the same passages goes on from it, however it was interrupted.
 
     Memory: the engine ``disk`` stays within ``memory``, roughly, plus 50 bytes per term of the
     vocabulary at its end; the engine ``memory`` needs its vocabulary, four bytes per passage and
-    about 300 MB; writing a passage store, 44 bytes per passage; faiss keeps its index in memory
-    while it is built (flat and HNSW: 4 bytes per dimension and passage, HNSW 280 more per passage;
-    IVF-PQ: a sixteenth of that).
+    about 300 MB; writing a passage store, 44 bytes per passage; faiss keeps flat and HNSW indexes
+    in memory while they are built (4 bytes per dimension and passage, HNSW 280 more per passage),
+    and of inverted lists 262,144 vectors.
 
     Args:
         corpus: A name, a path, a corpus, or passages. The files of a passage store are linked, not
             copied, where the file system can.
         folder: Where to write.
-        kind: ``bm25``, ``bm25-disk``, ``faiss-flat``, ``faiss-hnsw``, ``faiss-ivfpq`` or
-            ``hybrid``.
+        kind: ``bm25``, ``bm25-disk``, ``faiss-flat``, ``faiss-hnsw``, ``faiss-ivfsq8``,
+            ``faiss-ivfpq`` or ``hybrid``.
         analyser: Analyser of BM25.
         encoder: Encoder of the dense part.
         dense: Kind of the dense part of a hybrid.
@@ -157,8 +162,10 @@ def build_index(
             it, and none for other corpora.
         memory: Bytes, or text such as ``"8GB"``, that all processes that build an on-disk BM25 may
             take together; at least 512 MB.
-        workers: Processes that build an on-disk BM25. With more than one, a script needs the usual
-            ``if __name__ == "__main__":``.
+        workers: Processes that build an on-disk BM25, or encode. With more than one, a script needs
+            the usual ``if __name__ == "__main__":``.
+        vectors: File of vectors of these passages, in their order, that the encoder made elsewhere:
+            ``.npy``, a faiss ``.index``, or nothing but numbers (see ``vectors.source``).
         overwrite: Replace an index that is there; nothing else is ever replaced.
         progress: Told how far it is.
 
@@ -172,7 +179,8 @@ def build_index(
     """
     target = Path(folder).expanduser()
     bytes_allowed = parse_size(memory)
-    options = Options(kind, analyser, encoder, dense, compression, bytes_allowed, workers)
+    given = None if vectors is None else Path(vectors).expanduser()
+    options = Options(kind, analyser, encoder, dense, compression, bytes_allowed, workers, given)
     source = _open(corpus)
     _check_target(target, overwrite)
     work = target.with_name(f".{target.name}.unfinished")
@@ -231,7 +239,6 @@ def _write(
     source: _Source, folder: Path, work: Path, options: Options, tell: Progress
 ) -> IndexInfo:
     analyser = Analyser(options.analyser) if options.has_bm25 else None
-    encoder = make_encoder(options.encoder) if options.dense_kind else None
     with _write_passages(source, folder / PASSAGES, options, tell) as store:
         info = IndexInfo(
             kind=options.kind,
@@ -243,22 +250,15 @@ def _write(
             report=source.report.lines(),
         )
         if analyser is not None:
-            engine = _write_bm25(store, folder / BM25, work, analyser, options, tell)
+            engine = _write_bm25(store, folder / BM25, work / BM25, analyser, options, tell)
             info = replace(
                 info,
                 analyser=analyser.name,
                 analyser_fingerprint=analyser.fingerprint,
                 engine=engine,
             )
-        if encoder is not None and options.dense_kind is not None:
-            probe = _write_dense(store, folder / DENSE, encoder, options.dense_kind, tell)
-            info = replace(
-                info,
-                encoder=encoder_name(encoder),
-                dimension=len(probe),
-                probe=[round(float(x), 4) for x in probe[:PROBE_LENGTH]],
-                dense=options.dense_kind if options.kind == "hybrid" else None,
-            )
+        if options.dense_kind is not None:
+            info = _write_dense(store, folder / DENSE, work / DENSE, options, info, tell)
         return replace(info, files=_file_facts(folder, store, tell))
 
 
@@ -297,14 +297,22 @@ def _write_bm25(
 
 
 def _write_dense(
-    store: PassageStore, folder: Path, encoder: Encoder, kind: str, tell: Progress
-) -> NDArray[np.float32]:
-    """Writes the dense part; returns the vector of the probe."""
+    store: PassageStore, folder: Path, work: Path, options: Options, info: IndexInfo, tell: Progress
+) -> IndexInfo:
+    """Writes the dense part; returns what the manifest says with it."""
     folder.mkdir()
-    vectors = encode_all(_counted(store, "vectors", len(store), tell), encoder)
-    save_faiss(build_faiss(vectors, len(store), kind), folder / FAISS_FILE)
-    probe: NDArray[np.float32] = encoder.encode([PROBE], "passage")[0]
-    return probe
+    processes = Budget(options.memory, options.workers).processes
+    kind = options.dense_kind or ""
+    spec = DenseSpec(kind, options.encoder, options.vectors, processes)
+    found = write_dense(store, folder / FAISS_FILE, work, spec, tell)
+    return replace(
+        info,
+        encoder=encoder_name(found.encoder),
+        dimension=len(found.probe),
+        probe=[round(float(x), 4) for x in found.probe[:PROBE_LENGTH]],
+        dense=kind if options.kind == "hybrid" else None,
+        recall=found.recall,
+    )
 
 
 def _file_facts(folder: Path, store: PassageStore, tell: Progress) -> dict[str, dict[str, Any]]:
@@ -337,6 +345,8 @@ def _command(corpus: str, target: Path, info: IndexInfo, options: Options) -> st
         words += ["--encoder", info.encoder]
     if info.dense is not None:
         words += ["--dense", info.dense]
+    if options.vectors is not None:
+        words += ["--vectors", str(options.vectors)]
     if options.compression is not None:
         words += ["--compress", options.compression]
     return shlex.join([*words, "--overwrite"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,14 +16,20 @@ from asl_env.protocols import Encoder
 from asl_env.retrieval.bm25 import indexed_text
 from asl_env.retrieval.encoders import make_encoder
 from asl_env.retrieval.ranked import NOTHING, Passages, RankedRetriever, Ranking
+from asl_env.retrieval.vectors.faissfile import open_faiss
+from asl_env.retrieval.vectors.lists import train
+from asl_env.retrieval.vectors.source import ArrayVectors, Vectors, blocks
 
-DenseKind = Literal["faiss-flat", "faiss-hnsw", "faiss-ivfpq"]
+DenseKind = Literal["faiss-flat", "faiss-hnsw", "faiss-ivfsq8", "faiss-ivfpq"]
 DENSE_KINDS: tuple[str, ...] = get_args(DenseKind)
+
+#: Kinds of inverted lists.
+LISTED = ("faiss-ivfsq8", "faiss-ivfpq")
+
+Tell = Callable[[str, int, "int | None"], None]
 
 #: Passages encoded and added at once.
 BATCH = 512
-#: Vectors kept to train IVF-PQ, at most (1 GB at 1,024 dimensions).
-_TRAINING = 262_144
 #: Searched beyond k, so that passages with equal scores at the cut are ordered by row.
 _MARGIN = 8
 #: Scores are rounded to this many decimals: the last bits depend on how many queries share a call.
@@ -34,8 +39,8 @@ _DECIMALS = 5
 class FaissRetriever(RankedRetriever):
     """Nearest passages by the cosine of their vectors. Safe to share between threads.
 
-    ``faiss-flat`` is exact; ``faiss-hnsw`` (graph) and ``faiss-ivfpq`` (inverted lists of
-    compressed vectors) are approximate and fast on many passages.
+    ``faiss-flat`` is exact; ``faiss-hnsw`` (graph), ``faiss-ivfsq8`` and ``faiss-ivfpq`` (inverted
+    lists of compressed vectors) are approximate and fast on many passages.
 
     Args:
         passages: The passages by row.
@@ -61,22 +66,20 @@ class FaissRetriever(RankedRetriever):
             BadIndexError: If there are none, or the encoder cannot be loaded.
         """
         kept = passages if isinstance(passages, Sequence) else list(passages)
+        if not kept:
+            raise BadIndexError("no passages to index")
         maker = make_encoder(encoder)
-        return cls(kept, build_faiss(encode_all(kept, maker), len(kept), kind), maker)
+        vectors = np.concatenate(list(encode_all(kept, maker)))
+        return cls(kept, fill(ArrayVectors(vectors), kind), maker)
 
     @classmethod
     def load(cls, path: Path, passages: Passages, encoder: Encoder) -> FaissRetriever:
-        """Opens an index file that ``save_faiss`` wrote.
+        """Opens an index file of faiss, mapped where this faiss can.
 
         Raises:
             BadIndexError: If the file is missing, damaged, or of other passages.
         """
-        import faiss
-
-        try:
-            index = faiss.read_index(str(path))
-        except RuntimeError as error:
-            raise BadIndexError(f"{path}: cannot be read by faiss; is it cut short?") from error
+        index = open_faiss(path)
         if index.ntotal != len(passages):
             raise BadIndexError(
                 f"{path}: indexes {index.ntotal} passages, the store has {len(passages)}"
@@ -122,83 +125,30 @@ def encode_all(passages: Iterable[Passage], encoder: Encoder) -> Iterator[NDArra
         yield np.ascontiguousarray(encoder.encode(texts, "passage"), np.float32)
 
 
-def build_faiss(batches: Iterator[NDArray[np.float32]], count: int, kind: str) -> Any:
-    """Builds a faiss index from a stream of vectors.
+def fill(vectors: Vectors, kind: str, tell: Tell | None = None) -> Any:
+    """Builds a faiss index in memory.
 
     Args:
-        batches: Unit vectors, in row order.
-        count: How many there will be.
+        vectors: The vectors.
         kind: A name of ``DENSE_KINDS``.
+        tell: Told how far it is.
 
     Raises:
-        BadIndexError: If there are no vectors.
+        BadIndexError: If there are too few vectors for the kind.
     """
     import faiss
 
-    first = next(batches, None)
-    if first is None:
-        raise BadIndexError("no passages to index")
-    dimension = first.shape[1]
-    if kind == "faiss-ivfpq":
-        return _build_ivfpq(first, batches, count)
     index: Any
-    if kind == "faiss-hnsw":
-        index = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
+    if kind in LISTED:
+        index = train(vectors, kind)
+    elif kind == "faiss-hnsw":
+        index = faiss.IndexHNSWFlat(vectors.dimension, 32, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = 200
         index.hnsw.efSearch = 128
     else:
-        index = faiss.IndexFlatIP(dimension)
-    index.add(first)
-    for batch in batches:
-        index.add(batch)
+        index = faiss.IndexFlatIP(vectors.dimension)
+    for rows in blocks(vectors):
+        index.add(vectors.read(rows.start, rows.stop))
+        if tell is not None:
+            tell("indexing", rows.stop, vectors.count)
     return index
-
-
-def _build_ivfpq(
-    first: NDArray[np.float32], batches: Iterator[NDArray[np.float32]], count: int
-) -> Any:
-    """Trains on the first vectors (all of them, up to a bound), then adds every one.
-
-    About 4 sqrt(n) lists, a sixteenth of which (at least 8) is searched; 4 dimensions per byte.
-    """
-    import faiss
-
-    sample, size = [first], len(first)
-    for batch in batches:
-        sample.append(batch)
-        size += len(batch)
-        if size >= _TRAINING:
-            break
-    training = np.concatenate(sample)
-    dimension = training.shape[1]
-    # faiss wants 39 vectors per list to be content, and at least one per code of a sub-quantiser.
-    lists = max(1, min(int(4 * math.sqrt(count)), len(training) // 39))
-    bits = min(8, int(math.log2(len(training))))
-    if bits < 1:
-        raise BadIndexError("faiss-ivfpq needs at least 2 passages; use faiss-flat")
-    parts = next(n for n in range(max(1, dimension // 4), 0, -1) if dimension % n == 0)
-    quantizer = faiss.IndexFlatIP(dimension)
-    index = faiss.IndexIVFPQ(quantizer, dimension, lists, parts, bits, faiss.METRIC_INNER_PRODUCT)
-    for clustering in (index.cp, index.pq.cp):
-        clustering.min_points_per_centroid = 1
-        clustering.niter = 10
-    index.train(training)
-    index.nprobe = min(lists, max(8, lists // 16))
-    index.add(training)
-    for batch in batches:
-        index.add(batch)
-    return index
-
-
-def save_faiss(index: Any, path: Path) -> None:
-    """Writes a faiss index to a file.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
-    import faiss
-
-    try:
-        faiss.write_index(index, str(path))
-    except RuntimeError as error:
-        raise OSError(f"faiss could not write {path.name} (is the disk full?)") from error

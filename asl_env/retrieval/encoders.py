@@ -66,7 +66,7 @@ class StaticEncoder:
         """Returns unit vectors of shape ``[len(texts), 256]``; queries and passages alike."""
         out = np.zeros((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), 256):
-            chunk = [_printable(text) for text in texts[start : start + 256]]
+            chunk = [printable(text) for text in texts[start : start + 256]]
             encoded = self._tokenizer.encode_batch_fast(chunk, add_special_tokens=False)
             for row, tokens in enumerate(encoded, start):
                 # The sum has the direction of the mean.
@@ -83,6 +83,7 @@ class SentenceTransformerEncoder:
             (told by the model's name), otherwise the model's own prompt ``query`` if it has one.
         passage_prefix: Put before each passage; by default found in the same way.
         batch_size: Texts that go through the model at once.
+        device: Such as ``cuda:1``; by default a GPU if there is one.
         name: What index folders call the encoder; by default the model.
 
     Raises:
@@ -96,6 +97,7 @@ class SentenceTransformerEncoder:
         query_prefix: str | None = None,
         passage_prefix: str | None = None,
         batch_size: int = 32,
+        device: str | None = None,
         name: str | None = None,
     ) -> None:
         from sentence_transformers import SentenceTransformer
@@ -104,10 +106,10 @@ class SentenceTransformerEncoder:
         source = str(path.resolve()) if path.is_dir() else str(model)
         self.name = name or source
         try:
-            self._model: Any = SentenceTransformer(source)
+            self._model: Any = SentenceTransformer(source, device=device)
         except (OSError, ValueError, ImportError) as error:
             raise BadIndexError(
-                f"cannot load the encoder {source!r} ({_first_line(error)}); give a folder, a "
+                f"cannot load the encoder {source!r} ({first_line(error)}); give a folder, a "
                 f"model name that this machine can download, or one of {', '.join(NAMES)}"
             ) from error
         prompts = self._model.prompts or {}
@@ -124,7 +126,7 @@ class SentenceTransformerEncoder:
         # Tokenizers refuse to be used by two threads at once.
         with self._lock:
             vectors = self._model.encode(
-                [prefix + _printable(text) for text in texts],
+                [prefix + printable(text) for text in texts],
                 batch_size=self.batch_size,
                 show_progress_bar=False,
                 convert_to_numpy=True,
@@ -133,12 +135,13 @@ class SentenceTransformerEncoder:
         return unit(np.array(vectors, np.float32).reshape(len(texts), -1 if texts else 0))
 
 
-def make_encoder(spec: str | Path | Encoder) -> Encoder:
+def make_encoder(spec: str | Path | Encoder, device: str | None = None) -> Encoder:
     """Returns the encoder a specification stands for.
 
     Args:
         spec: An encoder (returned as it is); ``"static"``; ``"minilm"`` (all-MiniLM-L6-v2 from a
             Python package); or the name or folder of a sentence-transformers model.
+        device: Where a model runs; by default a GPU if there is one.
 
     Raises:
         BadIndexError: If it cannot be loaded; the message says what to install.
@@ -148,12 +151,12 @@ def make_encoder(spec: str | Path | Encoder) -> Encoder:
     if spec == "static":
         return StaticEncoder()
     if spec == "minilm":
-        return SentenceTransformerEncoder(_minilm_folder(), name="minilm")
+        return SentenceTransformerEncoder(_minilm_folder(), device=device, name="minilm")
     bare = isinstance(spec, str) and os.sep not in spec and "/" not in spec
     near = did_you_mean(str(spec), NAMES)
     if bare and "did you mean" in near and not Path(spec).exists():
         raise BadIndexError(f"unknown encoder {spec!r}{near}")
-    return SentenceTransformerEncoder(spec)
+    return SentenceTransformerEncoder(spec, device=device)
 
 
 def encoder_name(encoder: Encoder) -> str:
@@ -173,12 +176,13 @@ def _known_prefixes(model: str) -> tuple[str, str] | None:
     return next((pair for family, pair in _PREFIXES.items() if family in words), None)
 
 
-def _printable(text: str) -> str:
-    # Tokenizers take UTF-8; a lone surrogate (from broken JSON) has none.
+def printable(text: str) -> str:
+    """Returns a text that tokenizers take: a lone surrogate (from broken JSON) has no UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Returns what an error says, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

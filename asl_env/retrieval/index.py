@@ -21,7 +21,7 @@ from asl_env.corpora.store import PassageStore
 from asl_env.errors import BadIndexError
 from asl_env.protocols import Encoder
 from asl_env.retrieval.analyser import Analyser
-from asl_env.retrieval.build import KINDS, PROBE, Options, Progress, build_index
+from asl_env.retrieval.build import KINDS, Options, Progress, build_index
 from asl_env.retrieval.dense import FaissRetriever
 from asl_env.retrieval.encoders import encoder_name, make_encoder
 from asl_env.retrieval.engines import open_engine
@@ -36,6 +36,7 @@ from asl_env.retrieval.manifest import (
     verify_files,
 )
 from asl_env.retrieval.ranked import RankedRetriever
+from asl_env.retrieval.vectors.builder import PROBE
 
 __all__ = [
     "KINDS",

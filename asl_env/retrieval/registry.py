@@ -29,10 +29,12 @@ def make_retriever(spec: str | Path | Retriever) -> Retriever:
             with a name (BM25, shared by the whole process; built or opened by the first search,
             not here); ``"null"`` (fixed hits, for benchmarks); a name from the entry-point group
             ``asl_env.retrievers``; the address of a search server (``"http://127.0.0.1:8000"``,
-            several separated by commas); or an index folder.
+            several separated by commas); an index folder; or ``"rerank:MODEL:"`` and any of
+            these, whose hits are then sorted by a cross-encoder.
 
     Raises:
-        BadIndexError: If the name is unknown, or the folder is no index that can be opened.
+        BadIndexError: If the name is unknown, or the folder is no index that can be opened, or the
+            cross-encoder cannot be loaded.
         ServerError: If an address cannot be one.
     """
     if not isinstance(spec, (str, Path)):
@@ -43,6 +45,8 @@ def make_retriever(spec: str | Path | Retriever) -> Retriever:
         from asl_env.retrieval.null import NullRetriever
 
         return NullRetriever()
+    if spec.startswith("rerank:"):
+        return _reranked(spec)
     if "://" in spec:
         from asl_env.retrieval.http import HttpRetriever
 
@@ -58,6 +62,14 @@ def make_retriever(spec: str | Path | Retriever) -> Retriever:
     raise BadIndexError(
         f"unknown retriever {spec!r}, and no such folder{did_you_mean(spec, known_retrievers())}"
     )
+
+
+def _reranked(spec: str) -> Retriever:
+    from asl_env.retrieval.rerank import RerankRetriever, read_spec
+
+    found = read_spec(spec)
+    assert found is not None  # it begins as one does
+    return RerankRetriever(make_retriever(found.inner), found.model)
 
 
 def _open(folder: Path) -> Retriever:

@@ -8,17 +8,15 @@ processes or interruptions.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from asl_env.corpora.store import PassageStore
-from asl_env.errors import BadIndexError
 from asl_env.retrieval.analyser import Analyser
 from asl_env.retrieval.disk.assembly import assemble
 from asl_env.retrieval.disk.budget import Budget
@@ -28,12 +26,13 @@ from asl_env.retrieval.disk.processes import do_all
 from asl_env.retrieval.disk.runs import LENGTHS, make_run
 from asl_env.retrieval.disk.segments import Stretch, make_segment, split_terms
 from asl_env.retrieval.postings import mean_length
+from asl_env.retrieval.workfolder import clear, locked, need_space
 
 Tell = Callable[[str, int, "int | None"], None]
 
 #: Raised when pieces are written in another way; older work is then not gone on with.
 _WORK_VERSION = 1
-_PLAN, _LOCK = "plan.json", "lock"
+_PLAN = "plan.json"
 
 #: Free bytes on the disk that a build needs per byte of text: runs, segments and the result.
 _DISK_PER_TEXT_BYTE = 1.2
@@ -58,7 +57,7 @@ def build_postings(
             or a process died.
     """
     work.mkdir(parents=True, exist_ok=True)
-    with _locked(work):
+    with locked(work):
         size = _plan(store, work, analyser, budget)
         remove_unfinished(work)
         _need_space(store, work)
@@ -86,26 +85,15 @@ def _plan(store: PassageStore, work: Path, analyser: Analyser, budget: Budget) -
             return size
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
-    for old in work.iterdir():
-        if old.is_dir():
-            shutil.rmtree(old)
-        elif old.name != _LOCK:
-            old.unlink()
+    clear(work)
     text = json.dumps({**same, "run_bytes": budget.run_bytes})
     (work / _PLAN).write_text(text, encoding="utf-8")
     return budget.run_bytes
 
 
 def _need_space(store: PassageStore, work: Path) -> None:
-    done = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
-    need = int(_DISK_PER_TEXT_BYTE * store.text_bytes) - done
-    free = shutil.disk_usage(work).free
-    if free < need:
-        raise BadIndexError(
-            f"{work.parent}: indexing {len(store):,} passages needs about {need / 1e9:,.1f} GB of "
-            f"free disk space there, {free / 1e9:,.1f} GB are free; free some, or choose another "
-            "path"
-        )
+    need = int(_DISK_PER_TEXT_BYTE * store.text_bytes)
+    need_space(work, work.parent, f"indexing {len(store):,} passages needs", need)
 
 
 def _make_runs(
@@ -177,21 +165,3 @@ def _stretches(runs: Sequence[Path], work: Path, budget: Budget) -> list[Stretch
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
     return found
-
-
-@contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Keeps other processes out, as long as this one lives (not on Windows)."""
-    if os.name != "posix":
-        yield
-        return
-    import fcntl
-
-    with (work / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BadIndexError(
-                f"{work}: another process is building here; wait for it, or choose another path"
-            ) from error
-        yield

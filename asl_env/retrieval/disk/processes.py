@@ -16,9 +16,15 @@ from asl_env.errors import BadIndexError
 
 Result = TypeVar("Result")
 
+#: What a process of a pool was given when it began.
+_taken: list[str] = []
+
 
 def do_all(
-    work: Callable[..., Result], tasks: Sequence[tuple[Any, ...]], processes: int
+    work: Callable[..., Result],
+    tasks: Sequence[tuple[Any, ...]],
+    processes: int,
+    seats: Sequence[str] = (),
 ) -> Generator[Result, None, None]:
     """Yields the results of ``work(*task)`` in the order in which they are finished.
 
@@ -26,6 +32,8 @@ def do_all(
         work: A function of a module.
         tasks: Its arguments.
         processes: How many processes; 1 works in this one.
+        seats: One for each process, such as the device that it is to use; it learns its own from
+            ``seat``.
 
     Raises:
         BadIndexError: If a process died.
@@ -37,7 +45,12 @@ def do_all(
     # Forking this process would copy its threads' locks (progress bars, torch) in any state.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, initializer=_begin)
+    free = context.SimpleQueue()
+    for name in seats:
+        free.put(name)
+    pool = ProcessPoolExecutor(
+        min(processes, len(tasks)), context, initializer=_begin, initargs=(free, bool(seats))
+    )
     try:
         for done in as_completed([pool.submit(work, *task) for task in tasks]):
             yield done.result()
@@ -51,8 +64,15 @@ def do_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+def seat() -> str | None:
+    """Returns the seat of this process; ``None`` where none was given out."""
+    return _taken[0] if _taken else None
+
+
+def _begin(free: Any, seated: bool) -> None:
     """Leaves interrupts to the parent, and ends this process when the parent is gone."""
+    if seated:
+        _taken.append(free.get())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from asl_env.agents.cli.index import app
 from asl_env.errors import BadIndexError
+from asl_env.retrieval.encoders import make_encoder
 
 
 @pytest.fixture
@@ -66,6 +68,19 @@ def test_build_on_the_disk_in_a_stated_memory(tmp_path: Path, corpus: Path, inde
     assert answer("search", tmp_path / "disk", "element") == answer("search", index, "element")
     with pytest.raises(BadIndexError, match="'plenty' is no amount of memory; write it like 8GB"):
         run("build", corpus, tmp_path / "other", "--memory", "plenty")
+
+
+def test_vectors_that_were_made_elsewhere(tmp_path: Path, corpus: Path) -> None:
+    texts = ["Warsaw Warsaw lies on the Vistula.", "Gold Gold is an element [b].", "x"]
+    vectors = tmp_path / "emb.npy"
+    np.save(vectors, make_encoder("static").encode(texts, "passage"))
+    words = ("--kind", "faiss-ivfsq8", "--vectors", vectors, "--workers", 1)
+    facts = answer("build", corpus, tmp_path / "dense", *words)
+    assert facts["recall"] == 1.0
+    assert f"--vectors {vectors}" in facts["command"]
+    assert answer("search", tmp_path / "dense", "element gold", "-k", 1)["hits"][0]["id"] == "1"
+    with pytest.raises(BadIndexError, match="bm25 has no use for vectors"):
+        run("build", corpus, tmp_path / "other", "--vectors", vectors)
 
 
 def test_info_names_the_command_that_builds_it_again(index: Path, corpus: Path) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from asl_env.corpora.passages import Passage
 from asl_env.errors import BadIndexError
 from asl_env.retrieval.bm25 import BM25Retriever, indexed_text
-from asl_env.retrieval.dense import DENSE_KINDS, FaissRetriever, save_faiss
+from asl_env.retrieval.dense import DENSE_KINDS, FaissRetriever
 from asl_env.retrieval.encoders import (
     SentenceTransformerEncoder,
     StaticEncoder,
@@ -27,6 +27,7 @@ from asl_env.retrieval.encoders import (
 )
 from asl_env.retrieval.hybrid import HybridRetriever
 from asl_env.retrieval.ranked import Ranking
+from asl_env.retrieval.vectors.faissfile import save_faiss
 
 TEXTS = [
     "Warsaw is the capital of Poland and lies on the Vistula.",

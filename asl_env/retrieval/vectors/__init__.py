@@ -1,0 +1,1 @@
+"""Vectors of passages, from encoders or from files, and faiss indexes of them on the disk."""
