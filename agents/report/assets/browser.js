@@ -226,19 +226,20 @@ const TAG = "</?[A-Za-z_][\\w-]*>";
 const safe = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 // Text with tags dimmed, passage titles bold and search terms marked.
-function rich(text, titles) {
+function rich(said, titles) {
+  const text = String(said ?? "");
   const node = make("pre"), marks = terms.map(safe).join("|");
   const bold = [...new Set(titles ?? [])].filter(Boolean).sort((a, b) => b.length - a.length);
   const kinds = [`(${TAG})`, `("?(?:${bold.map(safe).join("|") || "(?!)"})"?(?=\\)|\\n))`,
     `(${marks || "(?!)"})`];
   let from = 0;
-  for (const hit of String(text).matchAll(new RegExp(kinds.join("|"), "gi"))) {
+  for (const hit of text.matchAll(new RegExp(kinds.join("|"), "gi"))) {
     if (!hit[0]) continue;
     node.append(text.slice(from, hit.index));
     node.append(hit[1] ? make("span", hit[0], "tag") : make(hit[2] ? "b" : "mark", hit[0]));
     from = hit.index + hit[0].length;
   }
-  node.append(String(text).slice(from));
+  node.append(text.slice(from));
   return node;
 }
 
