@@ -15,8 +15,10 @@ from typing import NamedTuple, TypeGuard
 
 from asl_env.evaluation.statistics import Estimate
 
-WIDTH, HEIGHT = 520, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 136, 14, 36
+WIDTH, HEIGHT = 540, 250
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 162, 14, 36
+#: Letters of a name beside its line; the whole name is in the text alternative.
+_NAME = 15
 _LABEL_GAP = 15.0
 _TICKS = 5
 
@@ -151,9 +153,13 @@ def _draw(frame: _Frame, xs: Sequence[float], line: Line, at: int, label_y: floa
     shown = "".join(marks) if len(marks) <= 40 else marks[-1]
     label = (
         f'<text class="name" x="{WIDTH - _RIGHT + 8}" y="{label_y + 4:.1f}">'
-        f"{escape(line.name)} {_last(line):.2f}</text>"
+        f"{escape(_short(line.name))} {_last(line):.2f}</text>"
     )
     return f'<g class="c{at}"><path class="line" d="{"".join(path)}"/>{shown}{label}</g>'
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
 
 
 def _band(frame: _Frame, xs: Sequence[float], line: Line, at: int) -> str:

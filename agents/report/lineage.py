@@ -46,7 +46,8 @@ def read_lineage(folder: Path) -> list[Descent]:
         RecordError: If a file cannot be read.
     """
     found: dict[str, Descent] = {}
-    for path in sorted((folder / "tasks").glob("round-*.jsonl")):
+    files = (folder / "tasks").glob("round-*.jsonl")
+    for path in sorted(files, key=lambda path: (len(path.name), path.name)):  # 99 before 100
         for record in lines(path):
             metadata = record.get("metadata")
             about: Mapping[str, Any] = metadata if isinstance(metadata, dict) else {}

@@ -71,6 +71,8 @@ def number(value: Any, digits: int = 3) -> str:
     """Writes a number for a table; what is missing becomes a dash."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
+    if isinstance(value, Estimate) and value.low == value.high:
+        return number(value.mean, digits)
     if isinstance(value, Estimate):
         return f"{value.mean:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)

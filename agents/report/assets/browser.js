@@ -197,7 +197,7 @@ function line(place, offset) {
 function about(i) {
   const parts = [data.seat[i]];
   if (data.round[i] !== null) parts.push(`round ${data.round[i]}`);
-  if (data.kind[i]) parts.push(data.kind[i]);
+  if (data.kind[i]) parts.push(data.seat[i] === "grm" ? `label ${data.kind[i]}` : data.kind[i]);
   for (const name of ["reward", "em", "judged", form.elements.measure.value]) {
     const value = data.measures.get(name)?.[i];
     const told = `${name} ${Math.round(value * 1000) / 1000}`;
@@ -294,6 +294,7 @@ function chat(messages, prompts, seat) {
 }
 
 function flat(value) {
+  if (typeof value === "number") return Math.round(value * 1e4) / 1e4;
   return value !== null && typeof value === "object" ? JSON.stringify(value) : value;
 }
 
@@ -301,7 +302,7 @@ function flat(value) {
 function earned(reward) {
   if (!reward) return [];
   const nodes = [grid("Reward", ["part", "value"],
-    [["total", reward.total], ...Object.entries(reward.parts)])];
+    [["total", reward.total], ...Object.entries(reward.parts)].map((one) => one.map(flat)))];
   if (reward.invalid) nodes.push(make("p", `Left out: ${reward.invalid}`));
   for (const [name, value] of Object.entries(reward.extras ?? {})) {
     if (Array.isArray(value) && value.length && value.every((v) => v && typeof v === "object")) {
@@ -369,7 +370,7 @@ async function open(i) {
     make("pre", JSON.stringify({ ...all, chat: undefined, judgement: undefined }, null, 1), "record"));
   const scores = Object.entries(all.scores ?? {});
   view.replaceChildren(bar, name, told,
-    ...(scores.length ? [grid("Scores", ["metric", "value"], scores)] : []),
+    ...(scores.length ? [grid("Scores", ["metric", "value"], scores.map((one) => one.map(flat)))] : []),
     ...earned(all.reward), make("h3", "What happened"), ...chat(all.chat, shared.prompts, all.role),
     ...(all.judgement ? [make("h3", "The judge"),
       ...chat(all.judgement.chat, shared.prompts, "judge")] : []),

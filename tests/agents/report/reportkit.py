@@ -32,6 +32,9 @@ class Checker(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
+    def handle_startendtag(self, tag, attrs):
+        assert tag in VOID
+
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 

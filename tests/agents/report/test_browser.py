@@ -71,29 +71,33 @@ def counted(page, text):
     )
 
 
+def control(page, name):
+    return page.locator(f"#filters [name={name}]")
+
+
 def test_finding(visit, report):
     page = visit(report)
     counted(page, "11 of 11 episodes")
-    page.get_by_label("Search").fill('"number 3"')
+    control(page, "words").fill('"number 3"')
     counted(page, "1 of 11 episodes")
-    page.get_by_label("Search").fill("id:r1-t0")
+    control(page, "words").fill("id:r1-t0")
     counted(page, "2 of 11 episodes")
     page.get_by_role("button", name="Clear").click()
     counted(page, "11 of 11 episodes")
-    page.get_by_label("Seat").select_option("policy")
+    control(page, "seat").select_option("policy")
     counted(page, "9 of 11 episodes")
-    page.get_by_label("Measure").select_option("verdict")
-    page.get_by_label("from").fill("0.45")
+    control(page, "measure").select_option("verdict")
+    control(page, "low").fill("0.45")
     counted(page, "4 of 11 episodes")
-    page.get_by_label("Order").select_option("down")
+    control(page, "order").select_option("down")
     page.wait_for_function("document.querySelector('.row').textContent.includes('number 9')")
 
 
 def test_finding_in_everything_said(visit, report):
     page = visit(report)
-    page.get_by_label("Search").fill("capital of norway")
+    control(page, "words").fill("capital of norway")
     counted(page, "0 of 11 episodes")
-    page.get_by_label("Look in").select_option("all")
+    control(page, "where").select_option("all")
     counted(page, "9 of 11 episodes")
 
 

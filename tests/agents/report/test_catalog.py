@@ -31,7 +31,7 @@ def test_an_episode_keeps_all_but_its_tokens(page):
 def test_each_message_says_what_it_does(page):
     policy, generator, judge, _ = episodes(page)
     assert [one.get("does") for one in policy["chat"]] == [
-        None, None, "searches for “capital”", "search results: 1", "answers “Oslo”"
+        None, None, "searches for “capital”", "1 search result", "answers “Oslo”"
     ]  # fmt: skip
     assert policy["chat"][3]["titles"] == ["Oslo"]
     assert policy["chat"][2]["tokens"] == 3
