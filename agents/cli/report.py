@@ -1,4 +1,4 @@
-"""``asl report``: a run or an evaluation as one HTML file."""
+"""``asl report``: runs and evaluations as one HTML file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import typer
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A run folder, or what asl eval --out wrote.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders, or what asl eval --out wrote."),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="The HTML file; report.html in the folder if not set.")
+        Path | None,
+        typer.Option(help="The HTML file; report.html in the folder, or here for several."),
     ] = None,
 ) -> None:
-    """Write a run's or an evaluation's report: one HTML file that loads nothing."""
+    """Write the report of runs and evaluations: one HTML file that loads nothing."""
     from asl_env.agents.report.write import write_report
 
-    typer.echo(write_report(folder, out))
+    typer.echo(write_report(folders, out))

@@ -93,6 +93,31 @@ def brier(probabilities: Sequence[float], truths: Sequence[bool]) -> float:
     return _ratio(math.fsum((p - t) ** 2 for p, t in pairs), len(pairs))
 
 
+def reliability(
+    probabilities: Sequence[float], truths: Sequence[bool], bins: int = 10
+) -> list[dict[str, float]]:
+    """The bins behind ``calibration_error``: a calibrated judge is right as often as it votes.
+
+    Args:
+        probabilities: Share of votes for ``correct``, in [0, 1], per answer.
+        truths: Whether each answer is right.
+        bins: Number of equal-width bins of the probability.
+
+    Returns:
+        Per bin that is not empty, rising: ``votes`` (mean probability), ``right`` (share of right
+        answers) and ``n`` (answers).
+    """
+    groups = _binned(probabilities, truths, bins)
+    return [
+        {
+            "votes": math.fsum(p for p, _ in group) / len(group),
+            "right": sum(t for _, t in group) / len(group),
+            "n": len(group),
+        }
+        for _, group in sorted(groups.items())
+    ]
+
+
 def calibration_error(
     probabilities: Sequence[float], truths: Sequence[bool], bins: int = 10
 ) -> float:
@@ -106,11 +131,18 @@ def calibration_error(
     Returns:
         Mean over answers of abs(share right - mean probability) of their bin; NaN for none.
     """
+    groups = _binned(probabilities, truths, bins)
+    gaps = (abs(math.fsum(p - t for p, t in group)) for group in groups.values())
+    return _ratio(math.fsum(gaps), len(probabilities))
+
+
+def _binned(
+    probabilities: Sequence[float], truths: Sequence[bool], bins: int
+) -> dict[int, list[tuple[float, bool]]]:
     groups: dict[int, list[tuple[float, bool]]] = {}
     for probability, truth in zip(probabilities, truths, strict=True):
         groups.setdefault(min(int(probability * bins), bins - 1), []).append((probability, truth))
-    gaps = (abs(math.fsum(p - t for p, t in group)) for group in groups.values())
-    return _ratio(math.fsum(gaps), len(probabilities))
+    return groups
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from asl_env.agents.coevolution.agreement import Confusion, brier, calibration_error
+from asl_env.agents.coevolution.agreement import Confusion, brier, calibration_error, reliability
 from asl_env.agents.coevolution.diversity import distinct_ngrams, mean_distance
 from asl_env.agents.coevolution.hackprobes import probe_judge, verdict_holes
 from asl_env.agents.coevolution.phases import Stage
@@ -103,6 +103,7 @@ class Diagnostics:
             **_describe(confusion),
             "brier": brier(shares, truths),
             "ece": calibration_error(shares, truths),
+            "bins": reliability(shares, truths),
         }
 
     def _hacks(self) -> dict[str, Any]:

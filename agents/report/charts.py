@@ -1,8 +1,8 @@
 """Line charts as inline SVG: legible in light and dark, without colour, and to a screen reader.
 
 Each line has its own colour, marker and dash, and its name at its end; colours come from the
-page's style sheet (classes ``c0`` to ``c3``). A text alternative says where each line begins and
-ends.
+page's style sheet (classes ``c0`` to ``c5``). A band around a line is its interval. A text
+alternative says where each line begins and ends.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from html import escape
 from itertools import pairwise
 from typing import NamedTuple, TypeGuard
 
-WIDTH, HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 150, 14, 34
+from asl_env.evaluation.statistics import Estimate
+
+WIDTH, HEIGHT = 540, 250
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 162, 14, 36
+#: Letters of a name beside its line; the whole name is in the text alternative.
+_NAME = 15
 _LABEL_GAP = 15.0
 _TICKS = 5
 
@@ -23,14 +27,35 @@ _MARKERS = (
     '<rect x="{l:.1f}" y="{t:.1f}" width="7" height="7"/>',
     '<path d="M{x:.1f} {t:.1f}l4.2 7.4h-8.4z"/>',
     '<path d="M{x:.1f} {t:.1f}l4.2 4.2l-4.2 4.2l-4.2 -4.2z"/>',
+    '<path d="M{l:.1f} {t:.1f}h7.6l-3.8 7.4z"/>',
+    '<rect x="{l:.1f}" y="{y:.1f}" width="7" height="3"/>',
 )
 
 
 class Line(NamedTuple):
-    """One line of a chart; ``None`` and NaN leave a gap."""
+    """One line of a chart; ``None`` and NaN leave a gap.
+
+    Attributes:
+        name: Written at its end.
+        values: One per position.
+        low: Lower ends of the intervals, one per position; empty for none.
+        high: Upper ends.
+    """
 
     name: str
     values: Sequence[float | None]
+    low: Sequence[float | None] = ()
+    high: Sequence[float | None] = ()
+
+
+def estimates(name: str, found: Sequence[Estimate | None]) -> Line:
+    """Returns the line of estimates with their intervals; ``None`` leaves a gap."""
+    return Line(
+        name,
+        [None if one is None else one.mean for one in found],
+        [None if one is None else one.low for one in found],
+        [None if one is None else one.high for one in found],
+    )
 
 
 def line_chart(
@@ -42,7 +67,7 @@ def line_chart(
     low: float | None = 0.0,
     high: float | None = 1.0,
 ) -> str:
-    """Draws at most four lines over common x values.
+    """Draws at most six lines over common x values.
 
     Args:
         title: What is shown; also the accessible name.
@@ -58,12 +83,14 @@ def line_chart(
     lines = [line for line in lines if any(map(_finite, line.values))][: len(_MARKERS)]
     if not lines or not xs:
         return ""
-    known = [value for line in lines for value in line.values if _finite(value)]
+    drawn = [values for line in lines for values in (line.values, line.low, line.high)]
+    known = [value for values in drawn for value in values if _finite(value)]
     bottom = min(known) if low is None else min(low, *known)
     top = max(known) if high is None else max(high, *known)
     frame = _Frame(min(xs), max(xs), bottom, top if top > bottom else bottom + 1.0)
     names = _spread([frame.y(_last(line)) for line in lines])
     body = [_axes(frame, xs, x_name)]
+    body += [_band(frame, xs, line, at) for at, line in enumerate(lines)]
     body += [_draw(frame, xs, line, at, names[at]) for at, line in enumerate(lines)]
     told = escape(f"{title}. {_describe(xs, lines, x_name)}")
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}"'
@@ -126,9 +153,33 @@ def _draw(frame: _Frame, xs: Sequence[float], line: Line, at: int, label_y: floa
     shown = "".join(marks) if len(marks) <= 40 else marks[-1]
     label = (
         f'<text class="name" x="{WIDTH - _RIGHT + 8}" y="{label_y + 4:.1f}">'
-        f"{escape(line.name)} {_last(line):.2f}</text>"
+        f"{escape(_short(line.name))} {_last(line):.2f}</text>"
     )
     return f'<g class="c{at}"><path class="line" d="{"".join(path)}"/>{shown}{label}</g>'
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
+
+
+def _band(frame: _Frame, xs: Sequence[float], line: Line, at: int) -> str:
+    """The interval around a line: an area, or an upright where a point stands alone."""
+    runs: list[list[tuple[float, float, float]]] = [[]]
+    for x, low, high in zip(xs, line.low, line.high, strict=False):
+        if not _finite(low) or not _finite(high):
+            runs.append([])
+        elif high > low:
+            runs[-1].append((frame.x(x), frame.y(low), frame.y(high)))
+    parts = []
+    for run in runs:
+        if len(run) == 1:
+            x, low, high = run[0]
+            parts.append(f'<path class="line" d="M{x:.1f} {low:.1f}V{high:.1f}"/>')
+        elif run:
+            over = " ".join(f"{x:.1f} {high:.1f}" for x, _, high in run)
+            under = " ".join(f"{x:.1f} {low:.1f}" for x, low, _ in reversed(run))
+            parts.append(f'<path class="band" d="M{over} {under}z"/>')
+    return f'<g class="c{at}">{"".join(parts)}</g>' if parts else ""
 
 
 def _spread(places: Sequence[float]) -> list[float]:

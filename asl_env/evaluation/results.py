@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,26 +52,46 @@ class EvalResult:
 
 
 def summarise(
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     settings: Mapping[str, Any] | None = None,
     *,
     seed: int = 0,
     seconds: float | None = None,
+    keep: bool = True,
 ) -> EvalResult:
-    """Computes means and intervals over the rows; invalid episodes are counted and left out."""
-    scored = [row for row in rows if row.scores]
-    metrics = _means([row.scores for row in scored], SCORES, seed)
-    costs = _means([row.costs for row in scored], COSTS, seed)
-    judged = JUDGED in metrics
-    counts = {
-        "tasks": len(rows),
-        "scored": len(scored),
-        "invalid": len(rows) - len(scored),
-        "truncated": sum(row.trajectory.truncated for row in scored),
-        "unanswered": sum(row.trajectory.answer is None for row in scored),
-        "unjudged": sum(JUDGED not in row.scores for row in scored) if judged else 0,
-    }
-    return EvalResult(tuple(rows), metrics, counts, dict(settings or {}), costs, seconds)
+    """Computes means and intervals over the rows; invalid episodes are counted and left out.
+
+    Args:
+        rows: One per question; gone through once.
+        settings: What was evaluated and how.
+        seed: Of the bootstrap.
+        seconds: Wall time per question.
+        keep: Whether the result holds the rows; without them memory holds numbers only.
+    """
+    kept: list[Row] = []
+    scores: list[Mapping[str, float]] = []
+    costs: list[Mapping[str, float]] = []
+    counts = dict.fromkeys(("tasks", "scored", "invalid", "truncated", "unanswered"), 0)
+    for row in rows:
+        kept += [row] if keep else []
+        counts["tasks"] += 1
+        if not row.scores:
+            continue
+        scores.append(row.scores)
+        costs.append(row.costs)
+        counts["truncated"] += row.trajectory.truncated
+        counts["unanswered"] += row.trajectory.answer is None
+    counts |= {"scored": len(scores), "invalid": counts["tasks"] - len(scores)}
+    metrics = _means(scores, SCORES, seed)
+    unjudged = sum(JUDGED not in one for one in scores) if JUDGED in metrics else 0
+    return EvalResult(
+        tuple(kept),
+        metrics,
+        {**counts, "unjudged": unjudged},
+        dict(settings or {}),
+        _means(costs, COSTS, seed),
+        seconds,
+    )
 
 
 def _means(
@@ -108,7 +128,12 @@ def compare(first: EvalResult, second: EvalResult, *, seed: int = 0) -> dict[str
 
 
 def read_rows(path: Path, dialect: Dialect | None = None) -> list[Row]:
-    """Reads the rows that ``evaluate`` wrote and scores them again.
+    """Reads the rows that ``evaluate`` wrote and scores them again; see ``iter_rows``."""
+    return list(iter_rows(path, dialect))
+
+
+def iter_rows(path: Path, dialect: Dialect | None = None) -> Iterator[Row]:
+    """Yields the rows that ``evaluate`` wrote, scored again, one at a time.
 
     Args:
         path: The file.
@@ -117,7 +142,6 @@ def read_rows(path: Path, dialect: Dialect | None = None) -> list[Row]:
     Raises:
         RecordError: If the file or a line cannot be read.
     """
-    rows: list[Row] = []
     for where, record in read_objects(path):
         if not isinstance(record.get("trajectory"), dict):
             raise RecordError(f"{where}: field 'trajectory' is missing; not a file of results")
@@ -127,5 +151,4 @@ def read_rows(path: Path, dialect: Dialect | None = None) -> list[Row]:
         if not isinstance(played.assignment, Task):
             raise RecordError(f"{where}: the trajectory is of the {played.role} seat, not policy")
         judged = JUDGED in record.get("scores", {})
-        rows.append(score(played.assignment, played, judgement, judged, dialect))
-    return rows
+        yield score(played.assignment, played, judgement, judged, dialect)

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_env.agents.coevolution.agreement import Confusion, brier, calibration_error
+from asl_env.agents.coevolution.agreement import (
+    Confusion,
+    brier,
+    calibration_error,
+    reliability,
+)
 
 judgements = st.lists(
     st.tuples(st.sampled_from(["correct", "wrong", None]), st.booleans()), min_size=1
@@ -74,3 +79,19 @@ def test_scores_stay_in_their_bounds(pairs):
     assert 0.0 <= brier(probabilities, truths) <= 1.0
     error = calibration_error(probabilities, truths)
     assert 0.0 <= error <= 1.0 + 1e-12
+
+
+def test_reliability_counts_answers_by_votes():
+    assert reliability([1.0, 0.9, 0.0], [True, False, False]) == [
+        {"votes": 0.0, "right": 0.0, "n": 1},
+        {"votes": 0.95, "right": 0.5, "n": 2},
+    ]
+    assert reliability([], []) == []
+
+
+@given(votes)
+def test_the_bins_make_up_the_calibration_error(pairs):
+    probabilities, truths = zip(*pairs, strict=True)
+    bins = reliability(probabilities, truths)
+    error = sum(one["n"] * abs(one["right"] - one["votes"]) for one in bins) / len(pairs)
+    assert error == pytest.approx(calibration_error(probabilities, truths), abs=1e-9)

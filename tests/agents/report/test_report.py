@@ -1,57 +1,18 @@
 """Reports are complete, well-formed, load nothing, and escape whatever a model wrote."""
 
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-import yaml
+from reportkit import EVIL, check
 
 from asl_env.agents.report.charts import Line, line_chart
 from asl_env.agents.report.write import write_report
 from asl_env.episode import Role, Task, Trajectory, Turn
 from asl_env.errors import RecordError, RunError
 from asl_env.evaluation import evaluate
-from asl_env.evaluation.records import encode, to_record
+from asl_env.evaluation.records import encode
 from asl_env.protocols import ToolResult
-
-EVIL = '<script>alert("x")</script>&amp;</pre>'
-VOID = {"meta", "rect", "circle", "path"}
-
-
-class Checker(HTMLParser):
-    """Follows the tags of a page; knows its text."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.text, self.tags = [], "", set()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        assert not {"src", "onclick", "onload"} & {name for name, _ in attrs}
-        assert all(value.startswith("#") for name, value in attrs if name == "href")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.add(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def check(path):
-    """Parses a report; fails if it is not well-formed or would load something."""
-    html = path.read_text(encoding="utf-8")
-    checker = Checker()
-    checker.feed(html)
-    checker.close()
-    assert checker.open == [] and "script" not in checker.tags
-    assert "://" not in html and "default-src 'none'" in html
-    return checker
 
 
 def measured(number, judged, true):
@@ -65,12 +26,15 @@ def measured(number, judged, true):
 
 
 @pytest.fixture
-def run(tmp_path):
-    folder = tmp_path / "my-run"
-    folder.mkdir()
-    recipe = {"name": "tiny", "about": EVIL, "rounds": 3}
-    config = {"format": 1, "recipe": recipe, "corpus": "miniwiki", "agent": "x", "seed": 7}
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+def run(make_run):
+    played = Trajectory(
+        Role.POLICY,
+        Task("t", "Where?", ("Oslo",)),
+        ({"role": "user", "content": "Where?"}, {"role": "assistant", "content": EVIL}),
+        (Turn(EVIL),),
+        EVIL,
+    )
+    folder = make_run([(played, None)] * 9)
     chunk = {"event": "chunk", "round": 1, "phase": "solve", "chunk": 0, "steps": 32}
     events = [
         measured(0, 0.4, 0.4),
@@ -81,30 +45,28 @@ def run(tmp_path):
     ]
     (folder / "events.jsonl").write_bytes(b"".join(map(encode, events)))
     (folder / "timing.jsonl").write_bytes(encode({"seconds": 90.0}) + encode({"seconds": 30.0}))
-    played = Trajectory(
-        Role.POLICY,
-        Task("t", "Where?", ("Oslo",)),
-        ({"role": "user", "content": "Where?"}, {"role": "assistant", "content": EVIL}),
-        (Turn(EVIL),),
-        EVIL,
-    )
-    line = encode(to_record(played) | {"round": 1, "phase": "solve"})
-    (folder / "trajectories.jsonl").write_bytes(line * 9)
     return folder
 
 
 def test_a_run_report_says_what_happened(run):
     page = check(write_report(run))
-    for said in ("my-run", "2.0 minutes", "1 of 3", "judged minus true accuracy", "5 events"):
+    for said in (
+        "my-run",
+        "<b>a tiny one</b>",
+        "2.0 minutes",
+        "1 of 3",
+        "judged minus true accuracy",
+        "5 events",
+    ):
         assert said in page.text
-    assert page.text.count(EVIL) >= 5, "what was written is shown as it was written"
-    assert page.text.count("policy, round 1") == 3, "the newest episodes of a seat"
+    assert page.text.count(EVIL) >= 4, "what was written is shown as it was written"
+    assert len(re.findall("policy, round [12]", page.text)) == 3, "the newest episodes of a seat"
 
 
 def test_charts_have_numbers_and_words(run):
     html = write_report(run).read_text(encoding="utf-8")
     assert "judged: 0.400 at round 0, 0.900 at round 1." in html
-    assert len(re.findall(r'<svg [^>]*role="img" aria-label="', html)) >= 6
+    assert len(re.findall(r'<svg [^>]*role="img" aria-label="', html)) == 5
 
 
 def test_the_same_run_gives_the_same_report(run):
