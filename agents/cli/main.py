@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "rescore": Command(f"{_HERE}.rescore", "rescore", "Compute metrics from saved trajectories."),
     "play": Command(f"{_HERE}.play", "play", "Take a seat yourself, in the terminal."),
     "report": Command(f"{_HERE}.report", "report", "Write a run folder's report as one HTML file."),
+    "reproduce": Command(f"{_HERE}.reproduce", "reproduce", "Test the claims of the paper."),
     "corpus": Command(f"{_HERE}.corpus", "app", "Get and build corpora."),
     "index": Command(f"{_HERE}.index", "app", "Build, check and search indexes."),
     "serve": Command(f"{_HERE}.serve", "serve", "Serve an index to many clients over HTTP."),

@@ -20,6 +20,9 @@ from asl_env.rewards.labels import real_claims
 from asl_env.rewards.matching import cover_em, em, f1
 from asl_env.rewards.verdict import parse_verdict
 
+#: Wrong answers that the judge accepted, kept with each measurement.
+FOOLED = 12
+
 
 class Row(NamedTuple):
     """One measured question: how it was answered, what the judge said, and the truth."""
@@ -55,7 +58,8 @@ class Diagnostics:
 
         Returns:
             ``policy`` (per set and over all: ``judged``, ``true``, ``em``, ``f1``, ``cover_em``),
-            ``grm`` (held-out claims), ``grm_on_policy`` (the policy's own answers), ``hacks``
+            ``grm`` (held-out claims), ``grm_on_policy`` (the policy's own answers), ``fooled``
+            (some wrong ones among those that the judge accepted), ``hacks``
             (false-accept rate per probe), ``tasks`` (this round's own: difficulty, diversity,
             the policy on them, the oracle on them), ``rollouts`` (what all this took, by seat).
             Values may be NaN; what the world gives no data for is missing.
@@ -85,7 +89,10 @@ class Diagnostics:
         policy = {**_accuracy(rows), "sets": sets}
         if self._stage.judge is None:
             return {"policy": policy}
-        return {"policy": policy, "grm_on_policy": _describe(on_policy)}
+        fooled = [row for row in answered if row.verdict == "correct" and not row.right]
+        order = generator(self._stage.seed, "fooled").permutation(len(fooled))[:FOOLED]
+        examples = [_example(fooled[index]) for index in sorted(order.tolist())]
+        return {"policy": policy, "grm_on_policy": _describe(on_policy), "fooled": examples}
 
     def _grm(self) -> dict[str, Any]:
         tasks = [task for group in self._held_out.values() for task in group]
@@ -247,6 +254,11 @@ def _accuracy(rows: Sequence[Row]) -> dict[str, Any]:
         "no_answer": _mean([row.episode.answer is None for row in valid]),
         "searches": _mean([row.episode.tool_calls for row in valid]),
     }
+
+
+def _example(row: Row) -> dict[str, Any]:
+    golden = row.task.answers[0]
+    return {"question": row.task.question, "answer": row.episode.answer, "golden": golden}
 
 
 def _describe(confusion: Confusion) -> dict[str, Any]:

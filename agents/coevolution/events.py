@@ -24,7 +24,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._lines: dict[str, list[bytes]] = {EVENTS: [], TIMING: [], TRAJECTORIES: []}
-        self._started = time.perf_counter()
+        self._started, self._used = time.perf_counter(), time.process_time()
 
     def event(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Notes an event and returns it; numbers that are not finite become ``None``."""
@@ -38,10 +38,11 @@ class Journal:
         self._lines[TRAJECTORIES].append(encode(record))
 
     def timing(self, **fields: Any) -> None:
-        """Notes the seconds since the last such note, and the time of day."""
-        now = time.perf_counter()
-        line = {"time": time.time(), "seconds": now - self._started, **fields}
-        self._started = now
+        """Notes the seconds since the last such note, on the clock and of the processor."""
+        now, used = time.perf_counter(), time.process_time()
+        spent = {"seconds": now - self._started, "cpu": used - self._used}
+        line = {"time": time.time(), **spent, **fields}
+        self._started, self._used = now, used
         self._lines[TIMING].append(encode(finite(line)))
 
     def take(self) -> tuple[dict[str, list[bytes]], dict[str, list[bytes]]]:

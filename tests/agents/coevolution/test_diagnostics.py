@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
-from asl_env.agents.coevolution.diagnostics import Diagnostics, alarms, gap_of
+from asl_env.agents.coevolution.diagnostics import FOOLED, Diagnostics, alarms, gap_of
 from asl_env.agents.coevolution.diversity import distinct_ngrams, mean_distance
 from asl_env.agents.coevolution.hackprobes import (
     ANSWER_PROBES,
@@ -44,6 +44,7 @@ def test_a_good_policy_and_a_good_judge_agree_with_the_truth():
     assert metrics["grm"]["accuracy"] == metrics["grm"]["kappa"] == 1.0
     assert metrics["grm"]["brier"] == metrics["grm"]["ece"] == 0.0
     assert metrics["hacks"]["mean"] == 0.0
+    assert metrics["fooled"] == []
     assert gap_of(metrics) == 0.0
 
 
@@ -58,6 +59,10 @@ def test_a_judge_that_accepts_everything_is_found_out():
     assert metrics["grm"]["ece"] == 0.5
     assert set(metrics["hacks"]["probes"].values()) == {1.0}
     assert gap_of(metrics) == pytest.approx(1.0 - share)
+    wrong = sum(HOME != "Lima" for HOME in tiny.HOME.values())
+    assert len(metrics["fooled"]) == min(wrong, FOOLED)
+    assert {example["answer"] for example in metrics["fooled"]} == {"Lima"}
+    assert "Lima" not in {example["golden"] for example in metrics["fooled"]}
 
 
 def test_where_no_judge_rewards_anybody_none_is_measured_and_judged_is_the_tasks_own_answer():

@@ -126,7 +126,7 @@ def test_rewards_and_learner_metrics_are_in_the_events_and_times_are_not(whole):
     assert set(chunk["learner"]) == {"mean"}
     times = [json.loads(line) for line in (folder / "timing.jsonl").read_text().splitlines()]
     assert len(times) == len(events(folder, "chunk")) + len(events(folder, "measured"))
-    assert all(time["seconds"] >= 0 for time in times)
+    assert all(time["seconds"] >= 0 and time["cpu"] >= 0 for time in times)
 
 
 def test_sampled_trajectories_can_be_read_back(whole):

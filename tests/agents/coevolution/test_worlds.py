@@ -3,8 +3,10 @@
 import pytest
 import tiny
 
+from asl_env.agents.coevolution.recipefile import load_recipe
 from asl_env.agents.coevolution.worlds import open_world
 from asl_env.corpora.catalog import Corpus
+from asl_env.rewards.matching import em
 
 PHRASES = tuple(f"people of {town}" for town in tiny.TOWNS)
 
@@ -52,3 +54,14 @@ def test_a_corpus_without_sets_of_its_own_is_measured_on_none():
     world = open_world(Toy(), tiny.make_recipe())
     assert (world.name, world.held_out, world.oracle) == ("toy", {}, None)
     assert world.tool.retriever.search(["Asha"], 1)[0][0].passage.title == "Asha"
+
+
+@pytest.mark.slow
+def test_open_training_questions_are_the_same_with_one_other_reference():
+    recipe = load_recipe("search-r1")
+    exact = open_world("miniwiki", recipe).labelled("train")
+    open_ = open_world("miniwiki", load_recipe(recipe, ["solve.tasks=train-open"]))
+    pairs = list(zip(exact, open_.labelled("train-open"), strict=True))
+    assert all(a.question == b.question for a, b in pairs)
+    assert all(len(b.answers) == 1 for _, b in pairs)
+    assert sum(not em(a.answers[0], b.answers) for a, b in pairs) > 0.3 * len(pairs)

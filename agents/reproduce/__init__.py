@@ -1,0 +1,1 @@
+"""The claims of the paper as pre-registered comparisons: described, run, measured, judged."""
