@@ -16,7 +16,8 @@ belong together: take the times as those of this text, not of Wikipedia's.
 
 Every stage runs in a process of its own. Memory is sampled five times a second over that process
 and its children: ``resident`` counts pages of mapped files (which the system takes back when it
-needs them), ``private`` does not. Needs Linux. Close other programs first.
+needs them), ``private`` does not. The disk is looked at every two seconds: everything in ``work``,
+with what is removed at the end. Needs Linux. Close other programs first.
 """
 
 from __future__ import annotations
@@ -215,19 +216,36 @@ def memory_of(pid: int) -> tuple[int, int]:
     return totals[0], totals[1]
 
 
+def disk_of(folder: Path) -> int:
+    """Bytes that the files of a folder take; those with several names count once."""
+    sizes: dict[int, int] = {}
+    for base, _, names in os.walk(folder):
+        for name in names:
+            try:
+                about = (Path(base) / name).stat()
+            except OSError:  # work that was just finished
+                continue
+            sizes[about.st_ino] = about.st_size
+    return sum(sizes.values())
+
+
 def run_stage(stage: str, arguments: list[str], folder: Path) -> dict[str, Any]:
     """Runs a stage in a process of its own, and watches its memory."""
     result = folder / f"{stage}.json"
     result.unlink(missing_ok=True)
     start = time.monotonic()
     running = subprocess.Popen([sys.executable, __file__, *arguments, "--stage", stage])
-    peaks = [0, 0]
+    peaks, disk, looks = [0, 0], 0, 0
     while running.poll() is None:
         peaks = [max(pair) for pair in zip(peaks, memory_of(running.pid), strict=True)]
+        if looks % 10 == 0:
+            disk = max(disk, disk_of(folder))
+        looks += 1
         time.sleep(0.2)
     if running.returncode:
         raise SystemExit(f"{stage}: exit code {running.returncode}; run it again to go on")
     about = {"seconds": time.monotonic() - start, "resident": peaks[0], "private": peaks[1]}
+    about |= {"disk": max(disk, disk_of(folder))}
     about |= json.loads(result.read_text())
     result.write_text(json.dumps(about))
     return about
@@ -250,7 +268,8 @@ def report(results: dict[str, dict[str, Any]]) -> None:
         if "seconds" in about:
             print(
                 f"{stage}: {about['seconds']:,.0f} s, peak {about['resident'] / 1e9:.2f} GB "
-                f"resident, {about['private'] / 1e9:.2f} GB private"
+                f"resident, {about['private'] / 1e9:.2f} GB private, "
+                f"{about['disk'] / 1e9:.2f} GB on the disk"
             )
     made, found = results["build"], results["search"]
     text, bm25 = results["store"]["text_bytes"] / 1e9, made["bm25_bytes"] / 1e9

@@ -77,7 +77,14 @@ def unpack_rows(
 
 
 @numba.njit(nogil=True, cache=True)
-def occurrences(words: NDArray[np.uint32], info: int, count: int, i: Any) -> Any:
+def row_gap(words: NDArray[np.uint32], info: Any, i: Any) -> Any:
+    """Returns how far the ``i``-th row of a block, not the last one, lies behind the one before."""
+    bits = (info >> 8) & 255
+    return take(words, ((info >> 16) << 5) + i * bits, bits) + 1
+
+
+@numba.njit(nogil=True, cache=True)
+def occurrences(words: NDArray[np.uint32], info: int, count: Any, i: Any) -> Any:
     """Returns how often the term occurs in the ``i``-th passage of a block of ``count``."""
     bits = info & 255
     if bits == 0:

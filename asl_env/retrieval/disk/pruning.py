@@ -23,7 +23,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from asl_env.retrieval.disk.codec import BLOCK, occurrences, unpack_rows
+from asl_env.retrieval.disk.codec import BLOCK, occurrences, row_gap, unpack_rows
+from asl_env.retrieval.disk.heap import offer
+from asl_env.retrieval.disk.scoring import count_of, exact, saturate, slot
 
 #: Many times what rounding can do to a sum of thousands of terms.
 SLACK = 1.0 + 1e-9
@@ -34,42 +36,26 @@ _SPARSE = 4
 #: Rows of a window that share a mark, as a power of two.
 _GROUP_BITS = 6
 
-
-@numba.njit(nogil=True, cache=True)
-def _slot(lasts: NDArray[np.uint32], first: int, stop: int, row: int) -> int:
-    """Returns the first block of a term whose last row is not before ``row``."""
-    while first < stop:
-        middle = (first + stop) >> 1
-        if lasts[middle] < row:
-            first = middle + 1
-        else:
-            stop = middle
-    return first
-
-
-@numba.njit(nogil=True, cache=True)
-def _count(block: int, stop: int, first: int, frequency: int) -> int:
-    """Returns how many postings a block of a term has."""
-    return BLOCK if block < stop - 1 else frequency - BLOCK * (stop - 1 - first)
+#: Unsigned numbers: numba makes a float of a signed and an unsigned one.
+_ONE, _FIVE, _SIX, _WORD, _IN_WORD, _TABLED = map(np.uint64, (1, 5, _GROUP_BITS, 32, 31, 16))
 
 
 @numba.njit(nogil=True, cache=True)
 def _tops(index: Any, first: int, stop: int, frequency: int, shift: int, out: Any) -> None:
     """Fills the largest saturation of one term in every window; 0 where it does not occur."""
-    words, infos, lasts, peaks, lengths, norms, gain = index
+    words, infos, lasts, peaks = index[:4]
     rows = np.empty(BLOCK, np.int64)
     sparse = frequency <= _SPARSE * len(out)
     before: Any = -1
     for block in range(first, stop):
         last = np.int64(lasts[block])
         if sparse:
-            count = _count(block, stop, first, frequency)
+            count = count_of(block, stop, first, frequency)
             unpack_rows(words, infos[block], before, last, count, rows)
             for i in range(count):
                 tf = occurrences(words, infos[block], count, i)
-                value = tf * gain / (tf + norms[lengths[rows[i]]])
                 window = rows[i] >> shift
-                out[window] = max(out[window], value)
+                out[window] = max(out[window], saturate(index, tf, rows[i]))
         else:
             peak = np.float64(peaks[block])
             for window in range((before + 1) >> shift, (last >> shift) + 1):
@@ -78,71 +64,47 @@ def _tops(index: Any, first: int, stop: int, frequency: int, shift: int, out: An
 
 
 @numba.njit(nogil=True, cache=True)
-def _worse(scores: Any, rows: Any, a: int, b: int) -> Any:
-    """Whether entry ``a`` ranks behind entry ``b``: a lower score, or the same and a later row."""
-    return scores[a] < scores[b] or (scores[a] == scores[b] and rows[a] > rows[b])
+def _add_block(index: Any, block: Any, idf: float, low: int, high: int, state: Any) -> None:
+    """Adds the postings of one block to the scores of a window.
 
-
-@numba.njit(nogil=True, cache=True)
-def _swap(scores: Any, rows: Any, a: int, b: int) -> None:
-    scores[a], scores[b] = scores[b], scores[a]
-    rows[a], rows[b] = rows[b], rows[a]
-
-
-@numba.njit(nogil=True, cache=True)
-def _offer(scores: Any, rows: Any, kept: int, row: int, score: float) -> int:
-    """Offers a passage to the heap whose root is the worst one kept; returns how many are kept."""
-    if kept < len(rows):
-        at = kept
-        scores[at], rows[at] = score, row
-        while at > 0 and _worse(scores, rows, at, (at - 1) >> 1):
-            _swap(scores, rows, at, (at - 1) >> 1)
-            at = (at - 1) >> 1
-        return kept + 1
-    if score < scores[0] or (score == scores[0] and row > rows[0]):
-        return kept
-    scores[0], rows[0] = score, row
-    at = 0
-    while 2 * at + 1 < kept:
-        child = 2 * at + 1
-        if child + 1 < kept and _worse(scores, rows, child + 1, child):
-            child += 1
-        if not _worse(scores, rows, child, at):
+    The innermost loop of a search. Places are unsigned, since numba checks signed ones for being
+    negative at every use; rows are decoded no further than the window.
+    """
+    words, lengths, table = index[0], index[4], index[7]
+    info, before, last, count = block
+    scores, marks, groups = state
+    bits, times_bits = np.uint64((info >> 8) & 255), np.uint64(info & 255)
+    mask, times_mask = (_ONE << bits) - _ONE, (_ONE << times_bits) - _ONE
+    place = np.uint64(info >> 16) << _FIVE
+    times_place = place + np.uint64(count - 1) * bits
+    start, stop = np.uint64(low), np.uint64(high)
+    row = np.uint64(before + 1)
+    for i in range(count):
+        if i == count - 1:
+            row = np.uint64(last)
+        else:
+            at = place >> _FIVE
+            pair = np.uint64(words[at]) | (np.uint64(words[at + _ONE]) << _WORD)
+            row += (pair >> (place & _IN_WORD)) & mask
+            place += bits
+        if row >= stop:
             break
-        _swap(scores, rows, child, at)
-        at = child
-    return kept
-
-
-@numba.njit(nogil=True, cache=True)
-def _saturation(
-    index: Any, first: int, stop: int, frequency: int, row: int, rows: NDArray[np.int64]
-) -> Any:
-    """Returns the saturation of one term in one passage; 0 where it does not occur."""
-    words, infos, lasts, _, lengths, norms, gain = index
-    block = _slot(lasts, first, stop, row)
-    if block == stop:
-        return 0.0
-    count = _count(block, stop, first, frequency)
-    before: Any = np.int64(lasts[block - 1]) if block > first else -1
-    unpack_rows(words, infos[block], before, np.int64(lasts[block]), count, rows)
-    at = np.searchsorted(rows[:count], row)
-    if rows[at] != row:
-        return 0.0
-    tf = occurrences(words, infos[block], count, at)
-    return tf * gain / (tf + norms[lengths[row]])
-
-
-@numba.njit(nogil=True, cache=True)
-def _exact(index: Any, terms: Any, sequence: NDArray[np.int64], row: int, scratch: Any) -> float:
-    """Returns the score of one passage, added up in the order of the query."""
-    firsts, stops, frequencies, idfs = terms
-    score = 0.0
-    for term in sequence:
-        found = _saturation(index, firsts[term], stops[term], frequencies[term], row, scratch)
-        if found > 0.0:
-            score += idfs[term] * found
-    return score
+        if row >= start:
+            times = _ONE
+            if times_bits != 0:
+                at = times_place >> _FIVE
+                pair = np.uint64(words[at]) | (np.uint64(words[at + _ONE]) << _WORD)
+                times += (pair >> (times_place & _IN_WORD)) & times_mask
+            if times < _TABLED:
+                found = table[times, lengths[row]]
+            else:
+                found = saturate(index, np.int64(times), np.int64(row))
+            offset = row - start
+            scores[offset] += idf * found
+            marks[offset] = 1
+            groups[offset >> _SIX] = 1
+        times_place += times_bits
+        row += _ONE
 
 
 @numba.njit(nogil=True, cache=True)
@@ -162,34 +124,24 @@ def _accumulate(
         high: First row behind it.
         state: The window.
     """
-    words, infos, lasts, peaks, lengths, norms, gain = index
+    infos, lasts, peaks = index[1:4]
     first, stop, frequency, idf, weight = term
     others, floor = bounds
-    scores, marks, groups, rows = state
-    block = _slot(lasts, first, stop, low)
+    block = slot(lasts, first, stop, low)
     before: Any = np.int64(lasts[block - 1]) if block > first else -1
     while block < stop and before < high - 1:
-        count, info, last = _count(block, stop, first, frequency), infos[block], lasts[block]
+        count, info, last = count_of(block, stop, first, frequency), infos[block], lasts[block]
         reaches = not (weight * np.float64(peaks[block]) + others) * SLACK < floor
         block += 1
         if reaches:
-            unpack_rows(words, info, before, np.int64(last), count, rows)
-            for i in range(count):
-                row = rows[i]
-                if row >= high:
-                    break
-                if row >= low:
-                    tf = occurrences(words, info, count, i)
-                    scores[row - low] += idf * (tf * gain / (tf + norms[lengths[row]]))
-                    marks[row - low] = 1
-                    groups[(row - low) >> _GROUP_BITS] = 1
+            _add_block(index, (info, before, last, count), idf, low, high, state)
         before = np.int64(last)
 
 
 @numba.njit(nogil=True, cache=True)
 def _collect(low: int, rest: float, floor: float, state: Any, found: Any, found_scores: Any) -> int:
     """Takes the passages that may still reach ``floor``, in order, and clears the window."""
-    scores, marks, groups, _ = state
+    scores, marks, groups = state
     kept = 0
     for group in range(len(groups)):
         if groups[group] == 0:
@@ -211,7 +163,6 @@ def _complete(
     index: Any,
     term: Any,
     bounds: tuple[float, float, float],
-    rows: NDArray[np.int64],
     found: Any,
     found_scores: Any,
     kept: int,
@@ -222,7 +173,6 @@ def _complete(
         index: The index.
         term: First block, stop, frequency and gain of the term.
         bounds: What this term and the weaker ones can add, the weaker ones alone, and the floor.
-        rows: Scratch.
         found: Rows.
         found_scores: Their scores so far.
         kept: How many there are.
@@ -230,11 +180,12 @@ def _complete(
     Returns:
         How many are left.
     """
-    words, infos, lasts, peaks, lengths, norms, gain = index
+    words, infos, lasts, peaks = index[:4]
     first, stop, frequency, weight = term
     rest, after, floor = bounds
     left, opened, at, count = 0, -1, 0, 0
-    block = _slot(lasts, first, stop, found[0]) if kept else stop
+    here: Any = -1
+    block = slot(lasts, first, stop, found[0]) if kept else stop
     for each in range(kept):
         row, score = found[each], found_scores[each]
         if (score + rest) * SLACK < floor:
@@ -245,15 +196,18 @@ def _complete(
             if (score + weight * np.float64(peaks[block]) + after) * SLACK < floor:
                 continue
             if opened != block:
-                count = _count(block, stop, first, frequency)
-                before: Any = np.int64(lasts[block - 1]) if block > first else -1
-                unpack_rows(words, infos[block], before, np.int64(lasts[block]), count, rows)
-                opened, at = block, 0
-            while rows[at] < row:
+                opened, at, count = block, -1, count_of(block, stop, first, frequency)
+                here = np.int64(lasts[block - 1]) if block > first else -1
+            while at < 0 or here < row:  # only as far into the block as the passage lies
                 at += 1
-            if rows[at] == row:
+                here = (
+                    np.int64(lasts[block])
+                    if at == count - 1
+                    else here + row_gap(words, infos[block], at)
+                )
+            if here == row:
                 tf = occurrences(words, infos[block], count, at)
-                score += weight * (tf * gain / (tf + norms[lengths[row]]))
+                score += weight * saturate(index, tf, row)
         if not (score + after) * SLACK < floor:
             found[left], found_scores[left] = row, score
             left += 1
@@ -264,15 +218,15 @@ def _complete(
 def _rank_terms(tops: Any, window: int, gains: Any, ranks: Any, sums: Any) -> None:
     """Sorts the terms by what they can add in a window, weakest first, and adds that up."""
     for term in range(len(ranks)):
-        bound = tops[term, window] * gains[term]
+        bound = tops[window, term] * gains[term]
         place = term
-        while place > 0 and tops[ranks[place - 1], window] * gains[ranks[place - 1]] > bound:
+        while place > 0 and tops[window, ranks[place - 1]] * gains[ranks[place - 1]] > bound:
             ranks[place] = ranks[place - 1]
             place -= 1
         ranks[place] = term
     total = 0.0
     for place in range(len(ranks)):
-        total += tops[ranks[place], window] * gains[ranks[place]]
+        total += tops[window, ranks[place]] * gains[ranks[place]]
         sums[place] = total
 
 
@@ -287,8 +241,8 @@ def _visit(
     """
     firsts, stops, frequencies, idfs = terms
     ranks, sums, gains, present = plan
-    scores, marks, groups, rows, found, found_scores, strong = work
-    state = (scores, marks, groups, rows)
+    scores, marks, groups, found, found_scores, strong = work
+    state = (scores, marks, groups)
     weak = 0
     while weak < len(ranks) and sums[weak] * SLACK < floor:
         weak += 1
@@ -311,25 +265,39 @@ def _visit(
             break
         bounds = (sums[place], sums[place - 1] if place else 0.0, floor)
         weaker = (firsts[term], stops[term], frequencies[term], gains[term])
-        kept = _complete(index, weaker, bounds, rows, found, found_scores, kept)
+        kept = _complete(index, weaker, bounds, found, found_scores, kept)
     return kept, weak == 0
 
 
 @numba.njit(nogil=True, cache=True)
-def _bounds(index: Any, terms: Any, gains: Any, shift: int, prune: bool) -> Any:
-    """Returns the largest saturations by term and window, and the windows' bounds."""
+def plan_windows(
+    index: Any, terms: Any, gains: NDArray[np.float64], shift: int, prune: bool
+) -> Any:
+    """Bounds the scores of one query in every window.
+
+    Args:
+        index: As for ``best_rows``; so are the others.
+        terms: First blocks, stops, frequencies and idfs.
+        gains: Idf times how often the query has the term.
+        shift: A window has ``1 << shift`` rows.
+        prune: Whether to sum up what the terms can add, or only to count them.
+
+    Returns:
+        The largest saturations, shape ``[windows, terms]``; the windows' bounds, shape
+        ``[windows]``; and the windows by falling bound.
+    """
     firsts, stops, frequencies, _ = terms
     windows = ((len(index[4]) - 1) >> shift) + 1
-    tops = np.zeros((len(firsts), windows))
+    tops = np.zeros((windows, len(firsts)))
     bounds = np.zeros(windows)
     for term in range(len(firsts)):
-        _tops(index, firsts[term], stops[term], frequencies[term], shift, tops[term])
+        _tops(index, firsts[term], stops[term], frequencies[term], shift, tops[:, term])
         for window in range(windows):
             if prune:
-                bounds[window] += tops[term, window] * gains[term]
-            elif tops[term, window] > 0.0:
+                bounds[window] += tops[window, term] * gains[term]
+            elif tops[window, term] > 0.0:
                 bounds[window] += 1.0
-    return tops, bounds
+    return tops, bounds, np.argsort(-bounds)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -338,54 +306,62 @@ def best_rows(
     terms: Any,
     gains: NDArray[np.float64],
     sequence: NDArray[np.int64],
-    shift: int,
-    k: int,
+    windows: Any,
+    size: tuple[int, int],
     prune: bool,
+    share: int,
+    floors: NDArray[np.float64],
 ) -> Any:
-    """Finds the best passages of one query.
+    """Finds the best passages of one query in a share of the windows.
+
+    Every thread that works on a query has a share: every so-manieth window by falling bound. The
+    k-th best score of any share excludes what is below it in all of them.
 
     Args:
         index: Words, infos, last rows and peaks of all blocks, lengths of all passages, norms by
-            length, and k1 + 1.
+            length, k1 + 1, and saturations by occurrences and length.
         terms: First blocks, stops, frequencies and idfs of the query's different terms.
         gains: Shape ``[terms]``: idf times how often the query has the term.
         sequence: Shape ``[words]``: the query as numbers of its terms, in order.
-        shift: A window has ``1 << shift`` rows, at least 64.
-        k: How many passages to keep, at least 1.
+        windows: What ``plan_windows`` made.
+        size: The shift of a window, at least 6; and how many passages to keep, at least 1.
         prune: Whether to leave out what cannot be among the best; needs positive idfs.
+        share: Number of this share.
+        floors: Shape ``[shares]``: the k-th best scores so far, minus infinity at first.
 
     Returns:
         Rows and scores, each of shape ``[at most k]``, in no order.
     """
-    size, width, count = len(index[4]), 1 << shift, len(gains)
-    tops, bounds = _bounds(index, terms, gains, shift, prune)
+    tops, bounds, order = windows
+    shift, k = size
+    last, width, count = len(index[4]), 1 << shift, len(gains)
     best_rows, best_scores, kept = np.empty(k, np.int64), np.empty(k, np.float64), 0
     ranks, sums = np.zeros(count, np.int64), np.zeros(count)
     found, found_scores = np.empty(width, np.int64), np.empty(width)
-    scratch = np.empty(BLOCK, np.int64)
     work = (
         np.zeros(width),
         np.zeros(width, np.uint8),
         np.zeros(width >> _GROUP_BITS, np.uint8),
-        scratch,
         found,
         found_scores,
         np.zeros(count, np.bool_),
     )
-    floor = -np.inf
-    for window in np.argsort(-bounds):
+    for window in order[share :: len(floors)]:
+        floor = floors.max()
         if bounds[window] == 0.0 or (prune and bounds[window] * SLACK < floor):
             break
         _rank_terms(tops, window, gains, ranks, sums)
         low = window << shift
-        plan = (ranks, sums, gains, tops[:, window].copy())
-        high = min(low + width, size)
+        plan = (ranks, sums, gains, tops[window])
+        high = min(low + width, last)
         number, final = _visit(index, terms, sequence, plan, low, high, floor, work)
         for each in range(number):
             row, score = found[each], found_scores[each]
             if not final:
-                score = _exact(index, terms, sequence, row, scratch)
-            kept = _offer(best_scores, best_rows, kept, row, score)
+                if (score * SLACK) < floors[share]:
+                    continue
+                score = exact(index, terms, sequence, row)
+            kept = offer(best_scores, best_rows, kept, row, score)
             if prune and kept == k:
-                floor = best_scores[0]
+                floors[share] = best_scores[0]
     return best_rows[:kept], best_scores[:kept]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asl_env.errors import BadIndexError
 from asl_env.retrieval.analyser import Analyser
@@ -26,6 +27,12 @@ _SHIFT = 12
 #: Bounds of one query (terms times windows) that are kept at most; 8 bytes each.
 _MOST_BOUNDS = 1 << 20
 
+#: Passages from which one query is worth several threads, and how many.
+_SHARED_FROM, _MOST_SHARES = 200_000, 4
+
+#: Saturations are looked up for terms that occur fewer times than this in a passage.
+_TABLED = 16
+
 #: Queries that are worth handing to another thread.
 _QUERIES_PER_TASK = 4
 
@@ -36,13 +43,13 @@ class DiskBM25Retriever(RankedRetriever):
     Rows, scores (bit for bit) and order are the same: best first, ties by row. Opening maps files
     and reads none. A search allocates no array of the size of the corpus: it needs about 150 kB,
     8 bytes per term and 4,096 passages, and 16 bytes per hit asked for. Batches are shared among
-    threads. Safe to share between threads.
+    threads, and so are the windows of one query over many passages. Safe to share between threads.
 
     Args:
         folder: What ``build_postings`` wrote.
         passages: The passages by row.
         analyser: The analyser that made the postings.
-        threads: Threads of a batch; the number of cores by default.
+        threads: Threads of a search; the number of cores by default.
 
     Raises:
         BadIndexError: If a file is missing or damaged, or the passages are others.
@@ -69,7 +76,9 @@ class DiskBM25Retriever(RankedRetriever):
         """Returns at most ``k`` rows per query, by score, then by row."""
         tasks = min(4 * self.threads, len(queries) // _QUERIES_PER_TASK)
         if self.threads < 2 or tasks < 2:
-            return [self._rank(query, k) for query in queries]
+            many = self.postings.header.passages >= _SHARED_FROM
+            shares = min(self.threads, _MOST_SHARES) if many else 1
+            return [self._rank(query, k, shares) for query in queries]
         parts = [
             queries[n * len(queries) // tasks : (n + 1) * len(queries) // tasks]
             for n in range(tasks)
@@ -98,11 +107,11 @@ class DiskBM25Retriever(RankedRetriever):
         self._known[word] = number
         return number
 
-    def _rank(self, query: str, k: int) -> Ranking:
+    def _rank(self, query: str, k: int, shares: int = 1) -> Ranking:
         words = self._terms(query)
         if not words or k < 1:
             return NOTHING
-        from asl_env.retrieval.disk.pruning import best_rows
+        from asl_env.retrieval.disk.pruning import best_rows, plan_windows
 
         postings = self.postings
         header = postings.header
@@ -117,11 +126,28 @@ class DiskBM25Retriever(RankedRetriever):
         k = min(k, header.passages, int(frequencies.sum()))
         terms = (postings.blocks[unique], postings.blocks[unique + 1], frequencies, idfs)
         prune = bool(idfs.min() > 0)
-        rows, scores = best_rows(
-            self._index, terms, idfs * repeats, sequence.astype(np.int64), shift, k, prune
-        )
-        order = np.lexsort((rows, -scores))
+        gains: NDArray[np.float64] = idfs * repeats.astype(np.float64)
+        windows = plan_windows(self._index, terms, gains, shift, prune)
+        about = (terms, gains, sequence.astype(np.int64), windows)
+
+        def search(share: int, floors: NDArray[np.float64]) -> Any:
+            return best_rows(self._index, *about, (shift, k), prune, share, floors)
+
+        rows, scores = _in_shares(search, shares)
+        order = np.lexsort((rows, -scores))[:k]
         return Ranking(rows[order], scores[order])
+
+
+def _in_shares(search: Callable[..., Any], shares: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Searches with so many threads; returns the best of each, one after another."""
+    floors = np.full(shares, -np.inf)
+    if shares == 1:
+        rows, scores = search(0, floors)
+        return rows, scores
+    with ThreadPoolExecutor(shares - 1) as pool:
+        others = [pool.submit(search, share, floors) for share in range(1, shares)]
+        found = [search(0, floors), *(other.result() for other in others)]
+    return np.concatenate([rows for rows, _ in found]), np.concatenate([s for _, s in found])
 
 
 def _kernel_arguments(postings: DiskPostings) -> tuple[Any, ...]:
@@ -129,6 +155,9 @@ def _kernel_arguments(postings: DiskPostings) -> tuple[Any, ...]:
     header = postings.header
     lengths = np.arange(header.longest + 1, dtype=np.int32)
     norms = length_norm(lengths, header.mean_length)
+    times = np.arange(_TABLED, dtype=np.int64)[:, None]
+    # The very operations of the kernel, so that it does not matter which one computes.
+    table = times * (K1 + 1) / (times + norms)
     return (
         postings.words,
         postings.infos,
@@ -137,4 +166,5 @@ def _kernel_arguments(postings: DiskPostings) -> tuple[Any, ...]:
         postings.lengths,
         norms,
         K1 + 1,
+        table,
     )

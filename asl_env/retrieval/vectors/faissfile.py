@@ -93,7 +93,7 @@ def merge_lists(trained: Path, parts: Sequence[Path], path: Path) -> None:
     import faiss
 
     opened = [open_faiss(part) for part in parts]
-    empty = faiss.read_index(str(trained))
+    empty: Any = faiss.read_index(str(trained))
     lists, size = empty.nlist, empty.code_size
     lengths = np.array([[each.invlists.list_size(n) for each in opened] for n in range(lists)])
     empty.ntotal = int(lengths.sum())

@@ -13,7 +13,7 @@ from asl_env.errors import BadIndexError
 from asl_env.protocols import Encoder
 from asl_env.retrieval.bm25 import indexed_text
 from asl_env.retrieval.ranked import Passages
-from asl_env.retrieval.vectors.source import Vectors, blocks
+from asl_env.retrieval.vectors.source import ArrayVectors, FlatVectors, Vectors, blocks
 
 #: Queries of the sample, nearest passages looked for, and words of a query.
 QUERIES, NEAREST, WORDS = 200, 10, 12
@@ -26,12 +26,12 @@ _CHECKED, _COSINE, _DEPTH = 16, 0.7, 10
 _ENOUGH = 0.98
 
 
-def need_match(path: Path, given: Vectors | Any, passages: Passages, encoder: Encoder) -> None:
+def need_match(path: Path, given: Any, passages: Passages, encoder: Encoder) -> None:
     """Compares given vectors with those that the encoder makes of some of the passages.
 
     Args:
         path: What the error names.
-        given: Vectors, or a faiss index that is not flat.
+        given: What ``open_vectors`` found: vectors, or a faiss index that is not flat.
         passages: The passages.
         encoder: The encoder.
 
@@ -41,7 +41,7 @@ def need_match(path: Path, given: Vectors | Any, passages: Passages, encoder: En
     rows = _spread(len(passages), _CHECKED)
     texts = [indexed_text(passages[row]) for row in rows]
     made = np.ascontiguousarray(encoder.encode(texts, "passage"), np.float32)
-    if hasattr(given, "read"):
+    if isinstance(given, (ArrayVectors, FlatVectors)):
         found = np.concatenate([given.read(row, row + 1) for row in rows])
         near = (found * made).sum(axis=1) >= _COSINE
     else:
@@ -91,8 +91,8 @@ def exact(vectors: Vectors, queries: NDArray[np.float32], k: int) -> NDArray[np.
     """Returns the rows of the nearest vectors by exact search: shape ``[queries, k]``."""
     import faiss
 
-    scores = np.empty((len(queries), 0), np.float32)
-    rows = np.empty((len(queries), 0), np.int64)
+    scores: NDArray[Any] = np.empty((len(queries), 0), np.float32)
+    rows: NDArray[Any] = np.empty((len(queries), 0), np.int64)
     for block in blocks(vectors):
         here = vectors.read(block.start, block.stop)
         depth = min(k, len(here))

@@ -97,7 +97,7 @@ def blocks(vectors: Vectors, first: int = 0, stop: int | None = None) -> Iterato
         yield range(start, min(start + STEP, end))
 
 
-def open_vectors(path: Path, count: int, dimension: int) -> Vectors | Any:
+def open_vectors(path: Path, count: int, dimension: int) -> Any:
     """Opens vectors that were made elsewhere; nothing is read yet.
 
     Args:

@@ -80,6 +80,26 @@ def test_skipping_windows_changes_nothing(
         assert ranked(disk, query, k) == expected
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_one_query_is_shared_among_threads(
+    small: None, make: Make, random_passages: Draw, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    monkeypatch.setattr(module, "_SHARED_FROM", 1)
+    passages = random_passages(1_000, seed=4)
+    memory = BM25Retriever.from_passages(passages, compiled=False)
+    disk = make([*passages], threads=threads)
+    for query in ("w0 w1 w2 w499", "w7", "w300 w300 w8", "w3 w3 w9 zzz w250", "zzz"):
+        for k in (1, 5, 70, 2_000):
+            assert ranked(disk, query, k) == ranked(memory, query, k)
+
+
+def test_words_that_occur_more_often_than_the_table_knows(small: None, make: Make) -> None:
+    passages = [Passage(str(n), "", "gold " * (n % 40) + f"iron f{n % 3}") for n in range(200)]
+    memory, disk = BM25Retriever.from_passages(passages), make(passages)
+    for query in ("gold", "gold f1", "gold iron gold"):
+        assert ranked(disk, query, 30) == ranked(memory, query, 30)
+
+
 def test_more_hits_than_there_are_and_the_first_of_many(
     small: None, make: Make, random_passages: Draw
 ) -> None:
