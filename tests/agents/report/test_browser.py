@@ -6,6 +6,7 @@ The browser is ``ASL_BROWSER``, or the first Chromium or Chrome on the path.
 """
 
 import os
+import re
 import shutil
 
 import pytest
@@ -66,9 +67,8 @@ def report(make_run):
 
 
 def counted(page, text):
-    page.wait_for_function(
-        "text => document.getElementById('count').textContent === text", arg=text
-    )
+    """Waits for a count; the page's policy forbids waiting by an expression."""
+    page.locator("#count", has_text=re.compile(f"^{re.escape(text)}$")).wait_for()
 
 
 def control(page, name):
@@ -90,7 +90,7 @@ def test_finding(visit, report):
     control(page, "low").fill("0.45")
     counted(page, "4 of 11 episodes")
     control(page, "order").select_option("down")
-    page.wait_for_function("document.querySelector('.row').textContent.includes('number 9')")
+    page.locator("#row0", has_text="number 9").wait_for()
 
 
 def test_finding_in_everything_said(visit, report):
@@ -108,14 +108,14 @@ def test_an_episode_is_opened_and_left_by_keys(visit, report):
     page.keyboard.press("ArrowDown")
     assert page.get_attribute("#list", "aria-activedescendant") == "row1"
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'episode'")
+    page.locator("#episode:focus").wait_for()
     shown = page.inner_text("#episode")
     for said in ("Which town is number 1?", "searches for “capital”", "Oslo is the capital",
                  "verdict", "System message", "(3 tokens)"):  # fmt: skip
         assert said in shown
     assert page.url.endswith("#episode-2")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.id") == "list"
+    page.locator("#list:focus").wait_for()
 
 
 def test_lineage_and_solves_are_shown_with_the_question(visit, report):
@@ -132,8 +132,14 @@ def test_what_a_model_wrote_stays_text(visit, report):
     page.wait_for_selector("#episode .turn")
     assert EVIL in page.inner_text("#episode")
     assert page.evaluate("document.querySelectorAll('#browser script, #browser img').length") == 0
+
+
+def test_text_cannot_be_made_markup(chromium, report):
+    page = chromium.new_page()  # not by ``visit``: the browser complains, as it should
+    page.goto(report.resolve().as_uri())
     with pytest.raises(Exception, match="TrustedHTML"):
         page.evaluate("document.body.innerHTML = '<b>x</b>'")
+    page.close()
 
 
 def test_only_rows_in_sight_are_in_the_document(visit, make_run):
@@ -149,7 +155,7 @@ def test_only_rows_in_sight_are_in_the_document(visit, make_run):
 
 def test_without_a_script_curves_tables_and_samples_are_there(visit, report):
     page = visit(report, java_script_enabled=False)
-    assert page.get_by_text("Scripts are off").is_visible()
+    assert page.locator("noscript p").is_visible()
     assert page.locator("#samples summary").first.is_visible()
     assert page.get_by_text("Where the tasks of a round come from").is_visible()
     assert not page.locator("#browser").is_visible()
