@@ -106,7 +106,7 @@ def build(
         console.machine({**about, "report": report.to_json()})
         return
     _tell_report(report)
-    console.person().print(f"{out}: {store.count:,} passages")
+    console.person().print(f"{out}: {store.count:,} passages", soft_wrap=True)
 
 
 @app.command()

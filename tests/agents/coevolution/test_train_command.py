@@ -158,7 +158,9 @@ def test_a_configuration_without_a_field_is_named(here, capsys):
 
 
 def test_ctrl_c_says_how_to_go_on(here):
-    code = "from asl_env.agents.cli.main import main; main()"
+    # What a shell starts in the background ignores Ctrl-C, and so do its children.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; from asl_env.agents.cli.main import main; main()"
     tests = str(Path(tiny.__file__).parent)
     with subprocess.Popen(
         [sys.executable, "-c", code, "train", *WORLD, *SMALL, "--out", "run", "--rounds", "50"],

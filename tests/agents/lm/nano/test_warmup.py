@@ -119,7 +119,7 @@ def test_settings_are_changed_by_name():
     ("change", "said"),
     [
         ("sed=1", "no field 'sed'; did you mean 'seed'"),
-        ("stages.4.worlds=1", "no field '4'"),
+        ("stages.6.worlds=1", "no field '6'"),
         ("stages=3", "name what inside it"),
         ("seed.x=3", "no field 'x'; it is one number"),
         ("seed=many", "'many' is no whole number"),
