@@ -174,7 +174,7 @@ def _show(outcomes: Sequence[Outcome], setting: Setting, folder: Path, machine: 
         shown = [_record(outcome) for outcome in outcomes]
         console.machine({"evidence": setting.evidence, "results": str(folder), "claims": shown})
         return
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
     for outcome in outcomes:
         rows.append((f"{outcome.claim.number}. {outcome.claim.name}", "", "", outcome.verdict))
         for check, found in outcome.findings:
