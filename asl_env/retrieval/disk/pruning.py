@@ -36,9 +36,6 @@ _SPARSE = 4
 #: Rows of a window that share a mark, as a power of two.
 _GROUP_BITS = 6
 
-#: Unsigned numbers: numba makes a float of a signed and an unsigned one.
-_ONE, _FIVE, _SIX, _WORD, _IN_WORD, _TABLED = map(np.uint64, (1, 5, _GROUP_BITS, 32, 31, 16))
-
 
 @numba.njit(nogil=True, cache=True)
 def _tops(index: Any, first: int, stop: int, frequency: int, shift: int, out: Any) -> None:
@@ -64,50 +61,6 @@ def _tops(index: Any, first: int, stop: int, frequency: int, shift: int, out: An
 
 
 @numba.njit(nogil=True, cache=True)
-def _add_block(index: Any, block: Any, idf: float, low: int, high: int, state: Any) -> None:
-    """Adds the postings of one block to the scores of a window.
-
-    The innermost loop of a search. Places are unsigned, since numba checks signed ones for being
-    negative at every use; rows are decoded no further than the window.
-    """
-    words, lengths, table = index[0], index[4], index[7]
-    info, before, last, count = block
-    scores, marks, groups = state
-    bits, times_bits = np.uint64((info >> 8) & 255), np.uint64(info & 255)
-    mask, times_mask = (_ONE << bits) - _ONE, (_ONE << times_bits) - _ONE
-    place = np.uint64(info >> 16) << _FIVE
-    times_place = place + np.uint64(count - 1) * bits
-    start, stop = np.uint64(low), np.uint64(high)
-    row = np.uint64(before + 1)
-    for i in range(count):
-        if i == count - 1:
-            row = np.uint64(last)
-        else:
-            at = place >> _FIVE
-            pair = np.uint64(words[at]) | (np.uint64(words[at + _ONE]) << _WORD)
-            row += (pair >> (place & _IN_WORD)) & mask
-            place += bits
-        if row >= stop:
-            break
-        if row >= start:
-            times = _ONE
-            if times_bits != 0:
-                at = times_place >> _FIVE
-                pair = np.uint64(words[at]) | (np.uint64(words[at + _ONE]) << _WORD)
-                times += (pair >> (times_place & _IN_WORD)) & times_mask
-            if times < _TABLED:
-                found = table[times, lengths[row]]
-            else:
-                found = saturate(index, np.int64(times), np.int64(row))
-            offset = row - start
-            scores[offset] += idf * found
-            marks[offset] = 1
-            groups[offset >> _SIX] = 1
-        times_place += times_bits
-        row += _ONE
-
-
-@numba.njit(nogil=True, cache=True)
 def _accumulate(
     index: Any, term: Any, bounds: tuple[float, float], low: int, high: int, state: Any
 ) -> None:
@@ -124,9 +77,10 @@ def _accumulate(
         high: First row behind it.
         state: The window.
     """
-    infos, lasts, peaks = index[1:4]
+    words, infos, lasts, peaks = index[:4]
     first, stop, frequency, idf, weight = term
     others, floor = bounds
+    scores, marks, groups = state
     block = slot(lasts, first, stop, low)
     before: Any = np.int64(lasts[block - 1]) if block > first else -1
     while block < stop and before < high - 1:
@@ -134,7 +88,16 @@ def _accumulate(
         reaches = not (weight * np.float64(peaks[block]) + others) * SLACK < floor
         block += 1
         if reaches:
-            _add_block(index, (info, before, last, count), idf, low, high, state)
+            row = before
+            for i in range(count):  # not further than the window, and no list of rows in between
+                row = np.int64(last) if i == count - 1 else row + row_gap(words, info, i)
+                if row >= high:
+                    break
+                if row >= low:
+                    found = saturate(index, occurrences(words, info, count, i), row)
+                    scores[row - low] += idf * found
+                    marks[row - low] = 1
+                    groups[(row - low) >> _GROUP_BITS] = 1
         before = np.int64(last)
 
 
