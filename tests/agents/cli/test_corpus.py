@@ -62,8 +62,9 @@ def test_build_then_info(file: Path, tmp_path: Path) -> None:
 
 
 def test_people_are_told_what_was_bad(file: Path, tmp_path: Path) -> None:
-    result = asl("build", file, tmp_path / "s")
-    assert result.stdout == f"{tmp_path / 's'}: 10 passages\n"
+    out = tmp_path / ("long-name-" * 8)  # no line is broken at 80 columns
+    result = asl("build", file, out)
+    assert result.stdout == f"{out}: 10 passages\n"
     assert "bad: 1 x broken JSON (line 6)" in result.stderr
     assert "bad: 1 x duplicate id (line 7)" in result.stderr
     shown = asl("info", file)
