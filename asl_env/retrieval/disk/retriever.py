@@ -28,7 +28,7 @@ _SHIFT = 12
 _MOST_BOUNDS = 1 << 20
 
 #: Passages from which one query is worth several threads, and how many.
-_SHARED_FROM, _MOST_SHARES = 200_000, 4
+_SHARED_FROM, _MOST_SHARES = 5_000_000, 4
 
 #: Saturations are looked up for terms that occur fewer times than this in a passage.
 _TABLED = 16

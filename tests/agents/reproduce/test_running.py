@@ -168,6 +168,7 @@ def test_what_was_killed_goes_on_even_beside_an_orphan(place, setting, tmp_path)
     (job,) = plan([replace(CLAIM, arms=(ASL,))], replace(setting, seeds=(5,)), tmp_path)
     orphan = subprocess.Popen(job.prepare(), stdout=subprocess.DEVNULL)
     while not (job.folder / "state.json").exists():
+        assert orphan.poll() is None, "the run ended before its first save"
         time.sleep(0.05)
     os.kill(orphan.pid, signal.SIGSTOP)
     killer = subprocess.Popen(
