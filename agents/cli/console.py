@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
 
 
 def person() -> Console:
@@ -24,6 +25,18 @@ def status() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """Returns a bar on standard error that leaves nothing behind, and is silent in files and pipes.
+
+    Args:
+        columns: What it shows.
+    """
+    from rich.progress import Progress
+
+    shown = status()
+    return Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
 
 
 def machine(value: Mapping[str, Any]) -> None:

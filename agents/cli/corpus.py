@@ -195,7 +195,6 @@ def _downloading() -> Iterator[tuple[Callable[[str], None], Callable[[int, int |
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        Progress,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
@@ -210,7 +209,7 @@ def _downloading() -> Iterator[tuple[Callable[[str], None], Callable[[int, int |
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console.status(), transient=True) as bar:
+    with console.progress(*columns) as bar:
         task = bar.add_task("", total=None)
         yield (
             lambda line: bar.update(task, description=line),
@@ -221,7 +220,7 @@ def _downloading() -> Iterator[tuple[Callable[[str], None], Callable[[int, int |
 @contextmanager
 def _progress() -> Iterator[Callable[[int, float], None]]:
     """A bar on standard error by the share of the file that was read."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     from asl_env.agents.cli import console
 
@@ -231,7 +230,7 @@ def _progress() -> Iterator[Callable[[int, float], None]]:
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console.status(), transient=True) as bar:
+    with console.progress(*columns) as bar:
         task = bar.add_task("", total=None, passages=0)
 
         def tell(passages: int, fraction: float) -> None:

@@ -195,15 +195,12 @@ class _progress:  # noqa: N801 - used like a function
         self._total = total
 
     def __enter__(self) -> Progress:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
         from asl_env.agents.cli import console
 
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        shown = console.status()
-        self._bar: Any = Progress(
-            *columns, console=shown, transient=True, disable=not shown.is_terminal
-        )
+        self._bar = console.progress(*columns)
         self._bar.start()
         line = self._bar.add_task("questions", total=self._total)
         return lambda done, total: self._bar.update(line, completed=done, total=total)

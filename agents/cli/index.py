@@ -210,7 +210,6 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -226,7 +225,7 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
         TextColumn("left:"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console.status(), transient=True) as bar:
+    with console.progress(*columns) as bar:
         task = bar.add_task("starting", total=None)
         stages: list[str] = []
 

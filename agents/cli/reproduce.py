@@ -56,20 +56,23 @@ def reproduce(
     """
     from asl_env.agents.reproduce.claims import chosen_claims
     from asl_env.agents.reproduce.jobs import plan
+    from asl_env.errors import AslError
 
     setting = _setting(learner, seeds, development, quick)
     chosen = chosen_claims(claims or [], setting.sizes)
     root = (out or _default_folder(setting, quick)).resolve()
     if results is not None and not setting.evidence:
-        from asl_env.errors import AslError
-
         raise AslError("--results is for evidence; leave --quick and --development away")
     jobs = plan(chosen, setting, root)
+    if plan_only and background:
+        raise AslError("--plan lists runs at once; leave --background away")
+    if root.exists() and not root.is_dir():
+        raise AslError(f"{root}: is a file; choose a folder with --out")
     if plan_only:
         _show_plan(jobs, json)
         return
     if background:
-        _leave(root)
+        _leave(root, json)
         return
     _run(jobs, chosen, setting, root, results or root / "results", (at_a_time, threads), json)
 
@@ -79,6 +82,8 @@ def _setting(learner: str, seeds: int | None, development: int, quick: bool) -> 
     from asl_env.errors import AslError
 
     setting = setting_of(learner)
+    if quick and development:
+        raise AslError("--quick brings its own seeds; leave --development away")
     if quick:
         setting = setting.quick()
     elif development:
@@ -109,24 +114,30 @@ def _state(job: Job) -> str:
     return "done" if job.done else "begun" if RunFolder(job.folder).begun else "to do"
 
 
-def _leave(root: Path) -> None:
+def _leave(root: Path, machine: bool) -> None:
     """Starts the same command without ``--background`` in a process of its own session."""
     import subprocess
     import sys
 
     from asl_env.agents.cli import console
+    from asl_env.agents.coevolution.lock import locked
+    from asl_env.agents.reproduce.jobs import START
 
     root.mkdir(parents=True, exist_ok=True)
+    with locked(root / "run.lock"):  # nobody is at it: say so here, not in a log
+        pass
     words = [word for word in sys.argv[1:] if word != "--background"]
-    start = "from asl_env.agents.cli.main import main; main()"
     with (root / LOG).open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", start, *words],
+            [sys.executable, "-c", START, *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    if machine:
+        console.machine({"process": process.pid, "log": str(root / LOG)})
+        return
     console.person().print(f"process {process.pid}; see {root / LOG}", soft_wrap=True)
 
 
@@ -160,9 +171,9 @@ def _run(
 
     root.mkdir(parents=True, exist_ok=True)
     with locked(root / "run.lock"):
+        write_results(jobs, folder)  # refuses runs of another description before hours are spent
         at_a_time, threads = processes
         Runner(jobs, at_a_time, ended, threads=threads).run()
-        write_results(jobs, folder)
     outcomes = judge(claims, setting, read_results(claims, setting, folder))
     _show(outcomes, setting, folder, machine)
 

@@ -17,7 +17,7 @@ from asl_env.episode import Assignment, Claim, Role, Task, Trajectory
 from asl_env.play import play
 from asl_env.protocols import Agent
 from asl_env.rewards.labels import real_claims
-from asl_env.rewards.matching import cover_em, em, f1
+from asl_env.rewards.matching import METRICS, cover_em, em, f1
 from asl_env.rewards.verdict import parse_verdict
 
 #: Wrong answers that the judge accepted, kept with each measurement.
@@ -162,7 +162,7 @@ class Diagnostics:
 
     def _solve(self, tasks: Sequence[Task], name: str) -> list[Row]:
         """Lets the policy answer and the judge judge; failed episodes are left out."""
-        episodes = self._play(self._stage.team[Role.POLICY], tasks, name)
+        episodes = self._play(self._stage.team[Role.POLICY], Role.POLICY, tasks, name)
         verdicts = self._judge_answers(tasks, episodes, name)
         return [
             Row(task, episode, verdict, self._stage.world.is_right(task, episode.answer))
@@ -174,8 +174,8 @@ class Diagnostics:
     ) -> list[str | None]:
         """Verdicts on the answers that were given; no answer is wrong without asking."""
         if self._stage.judge is None:
-            pairs = zip(tasks, episodes, strict=True)
-            return ["correct" if em(e.answer, task.answers) else "wrong" for task, e in pairs]
+            matches, pairs = METRICS[self._stage.recipe.match], zip(tasks, episodes, strict=True)
+            return ["correct" if matches(e.answer, task.answers) else "wrong" for task, e in pairs]
         asked = [
             (index, Claim(task.id, task.question, episode.answer))
             for index, (task, episode) in enumerate(zip(tasks, episodes, strict=True))
@@ -190,17 +190,22 @@ class Diagnostics:
     def _judge(self, claims: Sequence[Claim], name: str, *, greedy: bool) -> list[str | None]:
         judge = self._stage.judge
         assert judge is not None
-        episodes = self._play(judge, claims, f"judge-{name}", greedy=greedy)
+        episodes = self._play(judge, Role.GRM, claims, f"judge-{name}", greedy=greedy)
         return [
             None if episode.invalid is not None else parse_verdict(episode.answer)
             for episode in episodes
         ]
 
     def _play(
-        self, agent: Agent, assignments: Sequence[Assignment], name: str, *, greedy: bool = True
+        self,
+        agent: Agent,
+        seat: Role,
+        assignments: Sequence[Assignment],
+        name: str,
+        *,
+        greedy: bool = True,
     ) -> list[Trajectory]:
         stage = self._stage
-        seat = Role.GRM if name.startswith("judge-") else Role.POLICY
         self._rollouts[seat.value] = self._rollouts.get(seat.value, 0) + len(assignments)
         return play(
             agent,

@@ -140,7 +140,7 @@ class GeneratePhase:
             threshold=spec.threshold,
             format_reward=stage.recipe.format_reward,
             majority=stage.recipe.judge == "majority",
-            match="cover-em" if stage.recipe.solve.reward == "cover-em" else "em",
+            match=stage.recipe.match,
             max_turns=stage.recipe.max_turns,
             **extra,
         )

@@ -349,6 +349,11 @@ class Recipe(Strict):
     log: LogSpec = LogSpec()
     learner: dict[str, Any] = {}
 
+    @property
+    def match(self) -> Literal["em", "cover-em"]:
+        """The rule by which an answer is right where no judge rewards anybody."""
+        return "cover-em" if self.solve.reward == "cover-em" else "em"
+
     @model_validator(mode="after")
     def _one_majority(self) -> Recipe:
         if self.judge == "majority" and self.generate.answer != "majority":

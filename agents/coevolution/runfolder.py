@@ -100,6 +100,25 @@ class RunFolder:
             raise RunError(f"{path}: not a run of format {FORMAT}; use the version that wrote it")
         return data
 
+    def peek_state(self) -> dict[str, Any] | None:
+        """Reads the last committed state, and touches nothing; another process may have the run.
+
+        Returns:
+            The state, or ``None`` if there is none yet.
+
+        Raises:
+            RunError: If it is damaged.
+        """
+        path = self.path / STATE
+        if not path.exists():
+            return None
+        try:
+            state: dict[str, Any] = json.loads(path.read_bytes())
+            _ = state["logs"], state["checkpoint"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{path}: damaged ({error}); the run cannot go on from it") from error
+        return state
+
     def read_state(self) -> dict[str, Any] | None:
         """Reads the last committed state, and cuts the logs back to it.
 
@@ -109,19 +128,15 @@ class RunFolder:
         Raises:
             RunError: If the state, a log or the checkpoint is damaged.
         """
-        path = self.path / STATE
-        if not path.exists():
+        state = self.peek_state()
+        if state is None:
             return None
-        try:
-            state: dict[str, Any] = json.loads(path.read_bytes())
-            logs, checkpoint = state["logs"], state["checkpoint"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path}: damaged ({error}); the run cannot go on from it") from error
-        for name, length in logs.items():
+        for name, length in state["logs"].items():
             self._cut(name, length)
-        if not self.checkpoint(checkpoint).is_dir():
+        checkpoint = self.checkpoint(state["checkpoint"])
+        if not checkpoint.is_dir():
             raise RunError(
-                f"{self.checkpoint(checkpoint)}: the checkpoint that {STATE} names is missing; "
+                f"{checkpoint}: the checkpoint that {STATE} names is missing; "
                 "put it back or begin a new run"
             )
         return state

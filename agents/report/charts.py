@@ -88,7 +88,7 @@ def line_chart(
     bottom = min(known) if low is None else min(low, *known)
     top = max(known) if high is None else max(high, *known)
     frame = _Frame(min(xs), max(xs), bottom, top if top > bottom else bottom + 1.0)
-    names = _spread([frame.y(_last(line)) for line in lines])
+    names = spread([frame.y(_last(line)) for line in lines], _LABEL_GAP, HEIGHT - _BOTTOM)
     body = [_axes(frame, xs, x_name)]
     body += [_band(frame, xs, line, at) for at, line in enumerate(lines)]
     body += [_draw(frame, xs, line, at, names[at]) for at, line in enumerate(lines)]
@@ -182,14 +182,20 @@ def _band(frame: _Frame, xs: Sequence[float], line: Line, at: int) -> str:
     return f'<g class="c{at}">{"".join(parts)}</g>' if parts else ""
 
 
-def _spread(places: Sequence[float]) -> list[float]:
-    """Moves labels apart that would overlap, keeping their order and the frame."""
+def spread(places: Sequence[float], gap: float, bottom: float) -> list[float]:
+    """Moves labels apart that would overlap, keeping their order and the frame.
+
+    Args:
+        places: Where they would stand, in pixels from the top.
+        gap: Smallest distance.
+        bottom: Lowest place.
+    """
     order = sorted(range(len(places)), key=lambda at: places[at])
-    spread = list(places)
+    apart = list(places)
     for before, after in pairwise(order):
-        spread[after] = max(spread[after], spread[before] + _LABEL_GAP)
-    over = max(spread, default=0.0) - (HEIGHT - _BOTTOM)
-    return [place - max(0.0, over) for place in spread]
+        apart[after] = max(apart[after], apart[before] + gap)
+    over = max(apart, default=0.0) - bottom
+    return [place - max(0.0, over) for place in apart]
 
 
 def _describe(xs: Sequence[float], lines: Sequence[Line], x_name: str) -> str:

@@ -64,7 +64,7 @@ def gap(metrics: Mapping[str, Any]) -> Estimate | None:
 
 def grm_accuracy(metrics: Mapping[str, Any], seat: str) -> Estimate | None:
     """Share of right verdicts; ``seat`` is ``grm`` or ``grm_on_policy``."""
-    return wilson(get(metrics, f"{seat}.accuracy"), _cells(metrics, seat, *_MATRIX))
+    return wilson(get(metrics, f"{seat}.accuracy"), _cells(metrics, seat, *CELLS))
 
 
 def false_accepts(metrics: Mapping[str, Any], seat: str) -> Estimate | None:
@@ -79,7 +79,8 @@ def of_oracle(metrics: Mapping[str, Any], name: str) -> Estimate | None:
     return wilson(get(metrics, f"tasks.oracle.{name}"), get(metrics, "tasks.oracle.asked"))
 
 
-_MATRIX = ("true_accept", "false_accept", "true_reject", "false_reject", "invalid")
+#: Cells of the matrix of a GRM's verdicts.
+CELLS = ("true_accept", "false_accept", "true_reject", "false_reject", "invalid")
 
 
 def _cells(metrics: Mapping[str, Any], seat: str, *names: str) -> float:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from asl_env.agents.report.charts import Line, estimates, line_chart
-from asl_env.agents.report.intervals import false_accepts, grm_accuracy, wilson
+from asl_env.agents.report.intervals import CELLS, false_accepts, grm_accuracy, wilson
 from asl_env.agents.report.logs import get
 from asl_env.agents.report.measured import Metrics, chart, plain
 from asl_env.agents.report.page import charts, figure, number, table
 
-_CELLS = ("true_accept", "false_accept", "true_reject", "false_reject", "invalid")
 _COLUMNS = (
     "round",
     "right, called correct",
@@ -47,7 +46,7 @@ def _matrix(measured: Sequence[Metrics], seat: str, what: str) -> str:
     rows = [
         (
             f"{metrics['round']:g}",
-            *(number(get(metrics, f"{seat}.matrix.{cell}")) for cell in _CELLS),
+            *(number(get(metrics, f"{seat}.matrix.{cell}")) for cell in CELLS),
             number(grm_accuracy(metrics, seat), 2),
             number(false_accepts(metrics, seat), 2),
             number(get(metrics, f"{seat}.kappa"), 2),

@@ -158,7 +158,7 @@ def _events(events: Sequence[Metrics]) -> str:
             ", ".join(
                 f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
                 for name, value in event.items()
-                if name not in ("event", "round", "phase", "metrics")
+                if name not in ("event", "round", "phase", "metrics", "rollouts")
             ),
         )
         for event in events

@@ -46,7 +46,10 @@ def write_report(folders: str | Path | Sequence[str | Path], out: str | Path | N
         raise RunError("no folder to report on; name a run folder or what asl eval --out wrote")
     for source in sources:
         if not (source / CONFIG).is_file() and not (source / ROWS).is_file():
-            raise RecordError(f"{source}: neither a run folder nor the folder of an evaluation")
+            raise RecordError(
+                f"{source}: neither a run folder nor the folder of an evaluation; name what asl "
+                "train or asl eval --out wrote"
+            )
     alone = sources[0] / REPORT if len(sources) == 1 else Path(REPORT)
     path = alone if out is None else Path(out)
     beside = path.with_name(f".{path.name}.part")

@@ -225,8 +225,6 @@ REAL_DATA = Claim(
     tuple(Point(arm) for arm in ("asl", "real-1", "real-5")),
 )
 
-NAMES = ("grm-reward", "data-scale", "rounds", "hacking", "real-data")
-
 
 def all_claims(sizes: Sequence[int]) -> tuple[Claim, ...]:
     """The five claims in their order.
@@ -243,11 +241,9 @@ def chosen_claims(names: Sequence[str], sizes: Sequence[int]) -> tuple[Claim, ..
     Raises:
         AslError: If there is no such claim.
     """
-    known = {name: str(number) for number, name in enumerate(NAMES, 1)}
-    wanted = set()
+    claims = all_claims(sizes)
+    known = [word for one in claims for word in (one.name, str(one.number))]
     for name in names:
-        found = [one for one, number in known.items() if name in (one, number)]
-        if not found:
-            raise AslError(f"no claim {name!r}{did_you_mean(name, NAMES)}")
-        wanted.update(found)
-    return tuple(one for one in all_claims(sizes) if not names or one.name in wanted)
+        if name not in known:
+            raise AslError(f"no claim {name!r}{did_you_mean(name, [one.name for one in claims])}")
+    return tuple(one for one in claims if not names or {one.name, str(one.number)} & set(names))

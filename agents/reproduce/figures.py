@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
+from asl_env.agents.report.charts import spread
 from asl_env.agents.reproduce.claim import Claim, Point
 from asl_env.agents.reproduce.results import Results, metric_of
 from asl_env.agents.reproduce.verdict import interquartile_means
@@ -119,7 +119,8 @@ def draw(title: str, curves: Sequence[Curve], *, x_name: str, log: bool = False)
     """
     curves = curves[: len(_COLOURS)]
     frame = _Frame.around(curves, log)
-    labels = _spread([frame.y(curve.ys[-1]) for curve in curves])
+    ends = [frame.y(curve.ys[-1]) for curve in curves]
+    labels = spread(ends, _LABEL_GAP, _HEIGHT - _BOTTOM)
     body = [_axes(frame, sorted({x for curve in curves for x in curve.xs}), x_name)]
     body += [_curve(frame, curve, n, labels[n]) for n, curve in enumerate(curves)]
     light = "".join(_colour(n, pair[0]) for n, pair in enumerate(_COLOURS))
@@ -210,13 +211,3 @@ def _tell(curve: Curve, x_name: str) -> str:
         f"{curve.name}: {curve.ys[0]:.3f} at {x_name} {curve.xs[0]:.0f}, "
         f"{curve.ys[-1]:.3f} at {x_name} {curve.xs[-1]:.0f}."
     )
-
-
-def _spread(places: Sequence[float]) -> list[float]:
-    """Moves labels apart that would overlap, keeping their order and the frame."""
-    order = sorted(range(len(places)), key=lambda at: places[at])
-    spread = list(places)
-    for before, after in pairwise(order):
-        spread[after] = max(spread[after], spread[before] + _LABEL_GAP)
-    over = max(spread, default=0.0) - (_HEIGHT - _BOTTOM)
-    return [place - max(0.0, over) for place in spread]

@@ -13,14 +13,16 @@ from typing import Any
 
 from asl_env.agents.coevolution.recipe import Recipe
 from asl_env.agents.coevolution.recipefile import first_difference, load_recipe
-from asl_env.agents.coevolution.runfolder import STATE, RunFolder
+from asl_env.agents.coevolution.runfolder import RunFolder
 from asl_env.agents.coevolution.seeds import generator
 from asl_env.agents.coevolution.variants import rebase
 from asl_env.agents.reproduce.claim import Arm, Claim
 from asl_env.agents.reproduce.setting import Setting
 from asl_env.errors import RunError
+from asl_env.evaluation.records import encode, read_objects
 
-_START = "from asl_env.agents.cli.main import main; main()"
+#: What a process of its own begins with; the words of the command line follow.
+START = "from asl_env.agents.cli.main import main; main()"
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether the run is over."""
-        path = self.folder / STATE
-        return path.exists() and bool(json.loads(path.read_bytes())["round"] > self.recipe.rounds)
+        state = RunFolder(self.folder).peek_state()
+        return state is not None and bool(state.get("round", 0) > self.recipe.rounds)
 
     def prepare(self) -> list[str]:
         """Writes what the run needs and says how it is begun or resumed.
@@ -107,14 +109,16 @@ class Job:
         Raises:
             RunError: If the folder holds another run, or the donor made no tasks.
         """
-        start = [sys.executable, "-c", _START, "train", "--json"]
+        start = [sys.executable, "-c", START, "train", "--json"]
         if RunFolder(self.folder).begun:
             self.check()
             return [*start, "--resume", str(self.folder)]
         if self.donor is not None:
-            _write_rows(self.tasks, drawn_tasks(self.donor, self.arm.tasks, self.seed))
+            rows = drawn_tasks(self.donor, self.arm.tasks, self.seed)
+            write_whole(self.tasks, b"".join(map(encode, rows)))
         recipe = self.root / "recipes" / f"{self.name}.yaml"
-        _write(recipe, json.dumps(self.recipe.model_dump(mode="json"), indent=1))
+        text = json.dumps(self.recipe.model_dump(mode="json"), indent=1)
+        write_whole(recipe, text.encode())
         agents = [part for agent in self.agents for part in ("--agent", agent)]
         command = [*start, "--recipe", str(recipe), "--seed", str(self.seed), *agents]
         return [*command, "--out", str(self.folder), *self.setting.options]
@@ -148,9 +152,9 @@ def drawn_tasks(donor: Path, count: int, seed: int) -> list[Mapping[str, Any]]:
         RunError: If the run made none.
     """
     rows = [
-        json.loads(line)
+        row
         for path in sorted((donor / "tasks").glob("round-*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
+        for _, row in read_objects(path)
     ]
     if not rows:
         raise RunError(f"{donor}: made no tasks, so nothing can be trained on them")
@@ -170,12 +174,9 @@ def plan(claims: Sequence[Claim], setting: Setting, root: Path) -> list[Job]:
     return [Job(arm, seed, setting, root) for seed in setting.seeds for arm in arms.values()]
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file that is complete or not there, with the folders it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(content)
     part.replace(path)
-
-
-def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from asl_env.agents.coevolution.rollouts import total
 from asl_env.agents.reproduce.claim import Claim
 from asl_env.agents.reproduce.outcome import Outcome
 from asl_env.agents.reproduce.results import Results, metric_of
@@ -84,7 +85,7 @@ def arm_table(claims: Sequence[Claim], results: Results) -> str:
         points, low, high = interquartile_means(scores)
         shown = [f"{points[n]:.3f} [{low[n]:.3f}, {high[n]:.3f}]" for n in range(2)]
         policy = [row["rollouts"].get("played", {}).get("policy", 0) for row in lasts]
-        every = [sum(sum(s.values()) for s in row["rollouts"].values()) for row in lasts]
+        every = [total(row["rollouts"]) for row in lasts]
         cost = [f"{_mean(policy):,.0f}", f"{_mean(every):,.0f}"]
         cost += [f"{_mean([row[name] for row in lasts]):,.0f}" for name in ("seconds", "cpu")]
         rows.append((f"`{arm}`", str(len(lasts)), *shown, *cost))

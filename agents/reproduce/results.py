@@ -6,7 +6,6 @@ that anyone can redraw them without the run folders.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 
 from asl_env.agents.coevolution.events import EVENTS, TIMING
 from asl_env.agents.reproduce.claim import LAST, Point
-from asl_env.agents.reproduce.jobs import Job
+from asl_env.agents.reproduce.jobs import Job, write_whole
 from asl_env.errors import RecordError
-from asl_env.evaluation.records import read_objects
+from asl_env.evaluation.records import encode, read_objects
 
 _Row = Mapping[str, Any]
 
@@ -54,7 +53,7 @@ def distil(job: Job) -> list[dict[str, Any]]:
             last = number == job.recipe.rounds
             rows.append({**head, "round": number, **_measured(metrics, last), **cost})
     if job.donor is not None:
-        given = len(job.tasks.read_text(encoding="utf-8").splitlines())
+        given = sum(1 for _ in read_objects(job.tasks))
         rows = [{**row, "given": given} for row in rows]
     return rows
 
@@ -69,8 +68,8 @@ def _measured(metrics: _Row, last: bool) -> dict[str, Any]:
     row["grm"] |= {} if on_policy is None else {"false_accept_on_policy": _digits(on_policy)}
     tasks = metrics.get("tasks")
     if tasks:
-        row["tasks"] = {"count": tasks["count"]}
-        row["tasks"] |= {k: _digits((tasks.get("oracle") or {}).get(k)) for k in ("valid",)}
+        valid = (tasks.get("oracle") or {}).get("valid")
+        row["tasks"] = {"count": tasks["count"], "valid": _digits(valid)}
     if last and metrics.get("fooled"):
         row["fooled"] = metrics["fooled"]
     return row
@@ -102,15 +101,8 @@ def write_results(jobs: Sequence[Job], folder: Path) -> list[Path]:
         rows = [row for row in old if row.get("run") == digest and row["seed"] not in seeds]
         rows += [row for job in done for row in distil(job)]
         rows.sort(key=lambda row: (row["seed"], row["round"]))
-        _replace(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_whole(path, b"".join(map(encode, rows)))
     return list(arms)
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 class Results:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from asl_env.agents.coevolution.lock import locked
 from asl_env.agents.reproduce.jobs import Job
-from asl_env.errors import RunError
+from asl_env.errors import AslError, RunError
 
 #: Seconds between two looks at the processes.
 _PAUSE = 0.5
@@ -34,7 +34,7 @@ class Runner:
     ) -> None:
         self._at_a_time = at_a_time
         self._on_end = on_end
-        self._environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self._done = {job.name for job in jobs if job.done}
         self._waiting = [job for job in jobs if job.name not in self._done]
         self._running: list[tuple[Job, subprocess.Popen[bytes], float]] = []
@@ -48,9 +48,10 @@ class Runner:
         """
         try:
             while self._waiting or self._running:
-                while len(self._running) < self._at_a_time and (job := self._next()):
+                busy = {job.name for job in self._waiting if _in_use(job)}
+                while len(self._running) < self._at_a_time and (job := self._next(busy)):
                     self._start(job)
-                if not self._running and not any(map(_in_use, self._waiting)):
+                if not self._running and not busy:
                     break
                 time.sleep(_PAUSE)
                 self._collect()
@@ -61,10 +62,10 @@ class Runner:
             others = f" (and {len(self._failed) - 1} more)" if len(self._failed) > 1 else ""
             raise RunError(f"{name} failed{others}; see {log}, then run the same command again")
 
-    def _next(self) -> Job | None:
+    def _next(self, busy: Container[str]) -> Job | None:
         """The first job that can begin: its donor is done, and no old process is at it."""
         for job in self._waiting:
-            if (job.needs is None or job.needs in self._done) and not _in_use(job):
+            if (job.needs is None or job.needs in self._done) and job.name not in busy:
                 self._waiting.remove(job)
                 return job
         return None
@@ -72,10 +73,16 @@ class Runner:
     def _start(self, job: Job) -> None:
         log = _log(job)
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = job.prepare()
+        try:
+            command = job.prepare()
+        except AslError as error:  # the others can still be run
+            log.write_text(f"asl: {error}\n", encoding="utf-8")
+            self._failed[job.name] = log
+            self._on_end(job, 0.0, False)
+            return
         with log.open("ab") as file:
             process = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=file, env=self._environment
+                command, stdout=subprocess.DEVNULL, stderr=file, env=self.environment
             )
         self._running.append((job, process, time.monotonic()))
 

@@ -84,12 +84,8 @@ class Player:
 
     def _told(self, shown: Sequence[Passage]) -> list[tuple[Fact, Sentence]]:
         """The facts that passages state, as far as the passages were not cut."""
-        return [(one.fact, one) for one, _ in self._said(shown) if one.fact is not None]
-
-    def _said(self, shown: Sequence[Passage]) -> list[tuple[Sentence, str]]:
-        """The sentences that state facts, and how to quote them: with the title of the article."""
         return [
-            (sentence, f"{passage.title}: {sentence.text}")
+            (sentence.fact, sentence)
             for passage in shown
             for sentence in self.world.sentences[passage.id]
             if sentence.fact is not None and sentence.text in passage.text

@@ -214,3 +214,8 @@ def test_two_evaluations_do_not_share_a_folder(tmp_path, asl):
     assert code == 2
     assert "another run is writing here" in err
     assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_bars_leave_nothing_behind_in_a_pipe(asl):
+    said = "asl: no corpus 'wiki-19' to get; did you mean 'wiki-18'?\n"
+    assert asl("corpus", "get", "wiki-19") == (2, "", said)

@@ -19,11 +19,20 @@ from asl_env.agents.coevolution.phases import Stage
 from asl_env.agents.coevolution.recipe import AlarmSpec
 from asl_env.agents.coevolution.state import RunState
 from asl_env.agents.coevolution.team import Team
-from asl_env.episode import Role, Task
+from asl_env.dialects import make_dialect
+from asl_env.episode import Role, Task, Turn
 from asl_env.rewards.matching import cover_em, em
 from asl_env.rewards.verdict import parse_verdict, released_verdict
 
 TASKS = list(tiny.make_world().held_out["towns"])
+
+
+class Chatty:
+    """Names every town there is: covers the right one, and is not it."""
+
+    def act(self, chats, *, greedy=False):
+        answer = " ".join(sorted(set(tiny.HOME.values())))
+        return [Turn(make_dialect("asl").write_final(answer)) for _ in chats]
 
 
 def measure(*, policy, grm, tasks=(), rates=None):
@@ -65,13 +74,15 @@ def test_a_judge_that_accepts_everything_is_found_out():
     assert "Lima" not in {example["golden"] for example in metrics["fooled"]}
 
 
-def test_where_no_judge_rewards_anybody_none_is_measured_and_judged_is_the_tasks_own_answer():
-    learner = tiny.TinyLearner()
-    recipe = tiny.make_recipe("judge=rule", "generate.verifications=0")
+@pytest.mark.parametrize(("reward", "rule"), [("em", "em"), ("cover-em", "cover_em")])
+def test_where_no_judge_rewards_anybody_judged_is_the_rule_with_the_tasks_own_answer(reward, rule):
+    learner = Chatty()
+    recipe = tiny.make_recipe("judge=rule", "generate.verifications=0", f"solve.reward={reward}")
     stage = Stage(recipe, 0, tiny.make_world(), Team(learner), None)
     metrics = Diagnostics(stage).measure(RunState(tasks=TASKS[:3]))
     assert set(metrics) == {"round", "policy", "tasks", "rollouts"}
-    assert metrics["policy"]["judged"] == metrics["policy"]["em"]
+    assert metrics["policy"]["judged"] == metrics["policy"][rule]
+    assert metrics["policy"]["cover_em"] > metrics["policy"]["em"]
     assert metrics["rollouts"] == {"policy": 8 + 3}
 
 

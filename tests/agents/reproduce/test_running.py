@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,11 @@ from asl_env.agents.reproduce.figures import claim_figure
 from asl_env.agents.reproduce.jobs import drawn_tasks, plan
 from asl_env.agents.reproduce.outcome import judge, read_results
 from asl_env.agents.reproduce.page import arm_table, outcome_table
-from asl_env.agents.reproduce.results import write_results
+from asl_env.agents.reproduce.results import distil, write_results
 from asl_env.agents.reproduce.running import Runner
 from asl_env.agents.reproduce.setting import Setting
 from asl_env.errors import RecordError, RunError
+from asl_env.evaluation.records import encode
 
 pytestmark = pytest.mark.slow
 
@@ -162,6 +164,32 @@ def test_a_job_that_fails_is_named_with_its_log_and_the_others_are_run(place, se
         Runner(jobs, 1, lambda job, seconds, good: told.append((job.name, good))).run()
     assert told == [("asl-0", False)]
     assert "no-such-file" in (tmp_path / "logs" / "asl-0.log").read_text()
+
+
+def test_a_job_that_cannot_be_prepared_stops_no_other(finished, place, setting, tmp_path):
+    jobs, told = plan([CLAIM], replace(setting, seeds=(0,)), tmp_path), []
+    shutil.copytree(finished[0][0].folder, tmp_path / "asl-0")
+    for path in (tmp_path / "asl-0" / "tasks").glob("*.jsonl"):
+        path.write_text("")
+    with pytest.raises(RunError, match=r"tasks-2-0 failed \(and 1 more\)"):
+        Runner(jobs, 1, lambda job, seconds, good: told.append((job.name, good))).run()
+    assert told == [("tasks-2-0", False), ("tasks-4-0", False)]
+    assert "made no tasks" in (tmp_path / "logs" / "tasks-2-0.log").read_text()
+
+
+def test_tasks_and_results_hold_whatever_a_model_says(finished, setting, tmp_path):
+    folder, odd = tmp_path / "donor" / "tasks", "one\u2028two \ud800"
+    folder.mkdir(parents=True)
+    row = {"id": "r1-t0", "question": odd, "golden_answers": [odd]}
+    (folder / "round-01.jsonl").write_bytes(encode(row))
+    (drawn,) = drawn_tasks(folder.parent, 5, 0)
+    assert drawn["question"] == odd
+    job = next(job for job in finished[0] if job.name == "tasks-2-0")
+    assert {row["given"] for row in distil(job)} == {2}
+
+
+def test_processes_get_the_threads_they_are_told(finished):
+    assert Runner(finished[0], 1, lambda *_: None, threads=3).environment["OMP_NUM_THREADS"] == "3"
 
 
 def test_what_was_killed_goes_on_even_beside_an_orphan(place, setting, tmp_path):
