@@ -85,6 +85,10 @@ def get(
         raise CorpusError(f"no corpus {what!r} to get{did_you_mean(what, names)}")
     folder = home_of(name)
     if not force and is_there(name, source.where):
+        if wanted is not None and checksum_of(file_of(name), wanted.algorithm) != wanted:
+            raise CorpusError(
+                f"{name}: is there already, with another sha256; add --force to fetch it again"
+            )
         return folder
     try:
         _fetch(name, source, wanted, attribution, transfer or Transfer())
@@ -127,9 +131,20 @@ def file_of(name: str) -> Path:
     if not record:
         raise CorpusError(f"corpus {name!r} was not fetched yet; run `asl corpus get {name}`")
     if not _is_whole(name, record):
-        again = name if name in LARGE else f"{record.get('where')} --name {name}"
-        raise CorpusError(f"{home_of(name)}: is damaged; run `asl corpus get {again}` again")
+        raise CorpusError(f"{home_of(name)}: is damaged; run `{how_to_get(name)}` again")
     return home_of(name) / str(record["file"])
+
+
+def how_to_get(name: str) -> str:
+    """The command that fetches a corpus: of ``LARGE`` or a package by its name, others by address.
+
+    Args:
+        name: Of a corpus that has a name, or was fetched before.
+    """
+    address = None if name in LARGE else _record(name).get("where")
+    return (
+        f"asl corpus get {name}" if address is None else f"asl corpus get {address} --name {name}"
+    )
 
 
 def refuse_in_memory(name: str) -> None:
@@ -163,7 +178,10 @@ def _is_whole(name: str, record: Mapping[str, Any]) -> bool:
 
 
 def _free_name(url: str, name: str | None) -> str:
-    chosen = name or file_name(url).partition(".")[0]
+    own = file_name(url)
+    if name is None and not own:
+        raise CorpusError(f"{url}: names no file; give the address of a file")
+    chosen = name or own.partition(".")[0]
     if not _NAME.fullmatch(chosen):
         raise CorpusError(
             f"{chosen!r}: is no name of letters, digits, '.', '_' and '-'; add --name NAME"

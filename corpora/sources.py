@@ -182,6 +182,14 @@ def is_address(text: str) -> bool:
 
 
 def file_name(url: str) -> str:
-    """The last part of an address, without anything that means something to a file system."""
-    name = unquote(urlsplit(url).path).rpartition("/")[2]
+    """The last part of an address, without anything that means something to a file system.
+
+    Raises:
+        CorpusError: If it is no address.
+    """
+    try:
+        path = urlsplit(url).path
+    except ValueError as error:
+        raise CorpusError(f"{url}: is no address ({error})") from error
+    name = unquote(path).rpartition("/")[2]
     return re.sub(r"[^\w.+-]", "_", name).lstrip(".")[:150]

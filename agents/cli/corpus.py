@@ -149,7 +149,7 @@ def list_corpora(json: Json = False) -> None:
         there = download.is_there if name in download.PACKAGES else large.is_there
         here = there(name)
         folder = str(download.home_of(name)) if here else None
-        rows.append({"name": name, "here": here, "folder": folder, "how": f"asl corpus get {name}"})
+        rows.append({"name": name, "here": here, "folder": folder, "how": large.how_to_get(name)})
     if json:
         console.machine({"corpora": rows})
         return

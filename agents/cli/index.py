@@ -75,11 +75,18 @@ def build(
         typer.Option(help="How the passages are written; by default as they are in a store."),
     ] = None,
     memory: Annotated[
-        str, typer.Option(help="For bm25-disk: memory of all processes together, such as 8GB.")
+        str,
+        typer.Option(
+            help="For bm25-disk: memory of all processes together, such as 8GB; see --workers."
+        ),
     ] = "4GB",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that index or encode; one per core by default."),
+        typer.Option(
+            min=1,
+            help="Processes that index or encode; one per core by default, and one per 512 MB of "
+            "--memory at most.",
+        ),
     ] = None,
     vectors: Annotated[
         Path | None,
@@ -173,9 +180,12 @@ def search(
 ) -> None:
     """Search an index."""
     from asl_env.agents.cli import console
+    from asl_env.errors import BadIndexError
     from asl_env.retrieval.index import open_index
     from asl_env.retrieval.registry import make_retriever
 
+    if encoder is not None and not Path(folder).expanduser().is_dir():
+        raise BadIndexError(f"--encoder goes with an index folder; {folder} is none")
     with console.status().status(f"searching {folder}"):
         retriever = (
             make_retriever(folder) if encoder is None else open_index(folder, encoder=encoder)

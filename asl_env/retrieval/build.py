@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from asl_env.retrieval.manifest import (
     write_manifest,
 )
 from asl_env.retrieval.vectors.builder import DenseSpec, write_dense
+from asl_env.retrieval.workfolder import Tell
 
 #: Kinds of index without a dense part.
 _LEXICAL = ("bm25", "bm25-disk")
@@ -45,9 +46,6 @@ KINDS = (*_LEXICAL, *DENSE_KINDS, "hybrid")
 
 #: Bytes that a build may take when nothing is said.
 MEMORY = 4 << 30
-
-#: Told how far a build is: stage, passages done, passages in all (``None`` while unknown).
-Progress = Callable[[str, int, "int | None"], None]
 
 #: Numbers of the encoder's probe that are kept.
 PROBE_LENGTH = 8
@@ -133,7 +131,7 @@ def build_index(
     workers: int = 1,
     vectors: str | Path | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
 ) -> IndexInfo:
     """Builds an index folder.
 
@@ -162,8 +160,8 @@ def build_index(
             it, and none for other corpora.
         memory: Bytes, or text such as ``"8GB"``, that all processes that build an on-disk BM25 may
             take together; at least 512 MB.
-        workers: Processes that build an on-disk BM25, or encode. With more than one, a script needs
-            the usual ``if __name__ == "__main__":``.
+        workers: Processes that build an on-disk BM25, or encode; one per 512 MB of ``memory`` at
+            most. With more than one, a script needs the usual ``if __name__ == "__main__":``.
         vectors: File of vectors of these passages, in their order, that the encoder made elsewhere:
             ``.npy``, a faiss ``.index``, or nothing but numbers (see ``vectors.source``).
         overwrite: Replace an index that is there; nothing else is ever replaced.
@@ -235,9 +233,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise BadIndexError(f"{target}: is an index already; add --overwrite to replace it")
 
 
-def _write(
-    source: _Source, folder: Path, work: Path, options: Options, tell: Progress
-) -> IndexInfo:
+def _write(source: _Source, folder: Path, work: Path, options: Options, tell: Tell) -> IndexInfo:
     analyser = Analyser(options.analyser) if options.has_bm25 else None
     with _write_passages(source, folder / PASSAGES, options, tell) as store:
         info = IndexInfo(
@@ -262,9 +258,7 @@ def _write(
         return replace(info, files=_file_facts(folder, store, tell))
 
 
-def _write_passages(
-    source: _Source, folder: Path, options: Options, tell: Progress
-) -> PassageStore:
+def _write_passages(source: _Source, folder: Path, options: Options, tell: Tell) -> PassageStore:
     store = source.store
     if store is not None and options.compression in (None, store.manifest["compression"]):
         tell("passages", len(store), len(store))
@@ -284,7 +278,7 @@ def _write_bm25(
     work: Path,
     analyser: Analyser,
     options: Options,
-    tell: Progress,
+    tell: Tell,
 ) -> str:
     """Writes the BM25 part; returns its engine."""
     folder.mkdir()
@@ -297,7 +291,7 @@ def _write_bm25(
 
 
 def _write_dense(
-    store: PassageStore, folder: Path, work: Path, options: Options, info: IndexInfo, tell: Progress
+    store: PassageStore, folder: Path, work: Path, options: Options, info: IndexInfo, tell: Tell
 ) -> IndexInfo:
     """Writes the dense part; returns what the manifest says with it."""
     folder.mkdir()
@@ -315,7 +309,7 @@ def _write_dense(
     )
 
 
-def _file_facts(folder: Path, store: PassageStore, tell: Progress) -> dict[str, dict[str, Any]]:
+def _file_facts(folder: Path, store: PassageStore, tell: Tell) -> dict[str, dict[str, Any]]:
     """Size and checksum of every file; those of the passages are known already."""
     known = {f"{PASSAGES}/{name}": facts for name, facts in store.manifest["files"].items()}
     paths = sorted(path for path in folder.glob("*/**/*") if path.is_file())
@@ -327,7 +321,7 @@ def _file_facts(folder: Path, store: PassageStore, tell: Progress) -> dict[str, 
 
 
 def _counted(
-    passages: Iterable[Passage], stage: str, total: int | None, tell: Progress
+    passages: Iterable[Passage], stage: str, total: int | None, tell: Tell
 ) -> Iterator[Passage]:
     done = 0
     for done, passage in enumerate(passages, start=1):

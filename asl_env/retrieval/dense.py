@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,14 +19,13 @@ from asl_env.retrieval.ranked import NOTHING, Passages, RankedRetriever, Ranking
 from asl_env.retrieval.vectors.faissfile import open_faiss
 from asl_env.retrieval.vectors.lists import train
 from asl_env.retrieval.vectors.source import ArrayVectors, Vectors, blocks
+from asl_env.retrieval.workfolder import Tell
 
 DenseKind = Literal["faiss-flat", "faiss-hnsw", "faiss-ivfsq8", "faiss-ivfpq"]
 DENSE_KINDS: tuple[str, ...] = get_args(DenseKind)
 
 #: Kinds of inverted lists.
 LISTED = ("faiss-ivfsq8", "faiss-ivfpq")
-
-Tell = Callable[[str, int, "int | None"], None]
 
 #: Passages encoded and added at once.
 BATCH = 512

@@ -21,7 +21,7 @@ from asl_env.corpora.store import PassageStore
 from asl_env.errors import BadIndexError
 from asl_env.protocols import Encoder
 from asl_env.retrieval.analyser import Analyser
-from asl_env.retrieval.build import KINDS, Options, Progress, build_index
+from asl_env.retrieval.build import KINDS, Options, build_index
 from asl_env.retrieval.dense import FaissRetriever
 from asl_env.retrieval.encoders import encoder_name, make_encoder
 from asl_env.retrieval.engines import open_engine
@@ -42,7 +42,6 @@ __all__ = [
     "KINDS",
     "IndexInfo",
     "Options",
-    "Progress",
     "build_index",
     "check_index",
     "index_info",

@@ -133,6 +133,11 @@ def _load(model: str | Path, device: str | None) -> Any:
             f"cannot load the cross-encoder {source!r} ({first_line(error)}); give the folder or "
             "the name of a sentence-transformers cross-encoder that this machine can download"
         ) from error
+    # What has no head is given a random one, with a warning that nobody reads.
+    if any(name.endswith("Model") for name in loaded.config.architectures or ()):
+        raise BadIndexError(
+            f"{source!r} is an encoder without a trained head for ranking; give a cross-encoder"
+        )
     outputs = int(getattr(loaded, "num_labels", 0) or loaded.config.num_labels)
     if outputs != 1:
         raise BadIndexError(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from asl_env.corpora.scratch import try_lock
 from asl_env.errors import BadIndexError
+
+#: Told how far a build is: stage, passages done, passages in all (``None`` while unknown).
+Tell = Callable[[str, int, "int | None"], None]
 
 LOCK = "lock"
 _PLAN = "plan.json"
@@ -74,13 +78,9 @@ def locked(work: Path) -> Iterator[None]:
     if os.name != "posix":
         yield
         return
-    import fcntl
-
     with (work / LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(file.fileno()):
             raise BadIndexError(
                 f"{work}: another process is building here; wait for it, or choose another path"
-            ) from error
+            )
         yield

@@ -11,26 +11,31 @@ from asl_env.text import normalize
 #: What may stand before a name, and what may follow it; a name goes no further.
 _BEFORE = "\"'“‘«(["
 _AFTER = re.compile(r"(?:['’]s?)?[\"'”’»)\],;:?!]*$")
+#: Ends a sentence, unless it is an initial ("J.") or an abbreviation ("U.S.").
+_END = re.compile(r"(?!(?:\w\.)+$).*[.?!][\"'”’»)\]]*$")
 
 
 def names_in(question: str) -> list[str]:
     """The names and numbers of a question: runs of words with a capital or a digit in front.
 
-    The first word of the question is none, however it is written.
+    The first word of a sentence is none, however it is written, nor is "I".
 
     Args:
         question: Any text.
     """
     names: list[list[str]] = [[]]
-    for word in question.split()[1:]:
-        word = word.lstrip(_BEFORE)
-        bare = _AFTER.sub("", word)
-        if not bare or not (bare[0].isupper() or bare[0].isdigit()):
+    opens = True
+    for word in question.split():
+        bare = _AFTER.sub("", word.lstrip(_BEFORE))
+        ends = _END.match(word) is not None
+        bare = bare.rstrip(".") if ends else bare
+        if opens or bare == "I" or not bare or not (bare[0].isupper() or bare[0].isdigit()):
             names.append([])
-            continue
-        names[-1].append(bare)
-        if bare != word:
-            names.append([])
+        else:
+            names[-1].append(bare)
+            if bare != word.lstrip(_BEFORE):
+                names.append([])
+        opens = ends
     return [" ".join(name) for name in names if name]
 
 

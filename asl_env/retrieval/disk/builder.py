@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,7 @@ from asl_env.retrieval.disk.processes import do_all
 from asl_env.retrieval.disk.runs import LENGTHS, make_run
 from asl_env.retrieval.disk.segments import Stretch, make_segment, split_terms
 from asl_env.retrieval.postings import mean_length
-from asl_env.retrieval.workfolder import clear, locked, need_space
-
-Tell = Callable[[str, int, "int | None"], None]
+from asl_env.retrieval.workfolder import Tell, clear, locked, need_space
 
 #: Raised when pieces are written in another way; older work is then not gone on with.
 _WORK_VERSION = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from asl_env.corpora.store import PassageStore
 from asl_env.errors import BadIndexError
 from asl_env.protocols import Encoder
 from asl_env.retrieval.dense import LISTED, fill
-from asl_env.retrieval.encoders import encoder_name, make_encoder
-from asl_env.retrieval.vectors.encoding import encode_store, precision
+from asl_env.retrieval.encoders import make_encoder
+from asl_env.retrieval.vectors.encoding import encode_store, identity, precision
 from asl_env.retrieval.vectors.faissfile import (
     kind_of,
     link_file,
@@ -26,9 +25,7 @@ from asl_env.retrieval.vectors.faissfile import (
 from asl_env.retrieval.vectors.lists import write_lists
 from asl_env.retrieval.vectors.quality import need_match, tuned
 from asl_env.retrieval.vectors.source import ArrayVectors, FlatVectors, Vectors, open_vectors
-from asl_env.retrieval.workfolder import go_on_with, locked
-
-Tell = Callable[[str, int, "int | None"], None]
+from asl_env.retrieval.workfolder import Tell, go_on_with, locked
 
 #: The text whose vector shows whether an encoder is the one an index was built with.
 PROBE = "The capital of Poland lies on the Vistula."
@@ -96,8 +93,8 @@ def write_dense(
             return DenseFacts(encoder, probe, None)
     work.mkdir(parents=True, exist_ok=True)
     with locked(work):
-        vectors = given or _encoded(store, encoder, work, spec, tell)
-        _write(vectors, path, work, spec, _plan(store, encoder, spec), tell)
+        vectors = given or _encoded(store, encoder, probe, work, spec, tell)
+        _write(vectors, path, work, spec, _plan(store, identity(encoder, probe), spec), tell)
         if spec.kind == "faiss-flat":
             return DenseFacts(encoder, probe, None)
         tell("recall", 0, None)
@@ -108,10 +105,15 @@ def write_dense(
 
 
 def _encoded(
-    store: PassageStore, encoder: Encoder, work: Path, spec: DenseSpec, tell: Tell
+    store: PassageStore,
+    encoder: Encoder,
+    probe: NDArray[np.float32],
+    work: Path,
+    spec: DenseSpec,
+    tell: Tell,
 ) -> Vectors:
     dtype, folder = precision(spec.kind), work / "vectors"
-    return encode_store(store, encoder, spec.encoder, folder, dtype, spec.workers, tell)
+    return encode_store(store, encoder, spec.encoder, folder, probe, dtype, spec.workers, tell)
 
 
 def _given(
@@ -144,8 +146,8 @@ def _need_kind(path: Path, index: Any, kind: str) -> None:
         raise BadIndexError(f"{path}: {about}, not {kind}; {advice} the vectors themselves")
 
 
-def _plan(store: PassageStore, encoder: Encoder, spec: DenseSpec) -> dict[str, Any]:
-    plan: dict[str, Any] = {"digest": store.digest, "encoder": encoder_name(encoder)}
+def _plan(store: PassageStore, encoder: dict[str, Any], spec: DenseSpec) -> dict[str, Any]:
+    plan: dict[str, Any] = {"digest": store.digest, **encoder}
     if spec.vectors is not None:
         about = spec.vectors.stat()
         plan |= {"vectors": [str(spec.vectors.resolve()), about.st_size, about.st_mtime_ns]}

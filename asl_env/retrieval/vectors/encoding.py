@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -19,9 +19,7 @@ from asl_env.retrieval.disk.layout import map_array
 from asl_env.retrieval.disk.pieces import is_complete, remove_unfinished, write_piece
 from asl_env.retrieval.disk.processes import do_all, seat
 from asl_env.retrieval.encoders import encoder_name, make_encoder
-from asl_env.retrieval.workfolder import go_on_with, need_space
-
-Tell = Callable[[str, int, "int | None"], None]
+from asl_env.retrieval.workfolder import Tell, go_on_with, need_space
 
 #: Passages of a piece: what is lost at most when a process is killed.
 PIECE = 2_048
@@ -59,6 +57,7 @@ def encode_store(
     encoder: Encoder,
     spec: str | Path | Encoder,
     work: Path,
+    probe: NDArray[np.float32],
     dtype: str,
     workers: int,
     tell: Tell,
@@ -73,6 +72,7 @@ def encode_store(
         encoder: Encodes them, if there is one worker.
         spec: The same as a name or path, for more workers; an object means one worker.
         work: Folder of finished pieces; left for the caller to remove.
+        probe: Its vector of some text: pieces of an encoder that gave another are made again.
         dtype: ``<f4``, or ``<f2`` for half of the space.
         workers: Processes at most.
         tell: Told how far it is.
@@ -80,8 +80,8 @@ def encode_store(
     Raises:
         BadIndexError: If the disk is too small, or a process died.
     """
-    dimension = encoder.encode(["dimension"], "passage").shape[1]
-    plan = {"digest": store.digest, "encoder": encoder_name(encoder), "dtype": dtype}
+    dimension = len(probe)
+    plan = {"digest": store.digest, **identity(encoder, probe), "dtype": dtype}
     go_on_with(work, {**plan, "dimension": dimension, "piece": PIECE})
     remove_unfinished(work)
     size = len(store) * dimension * np.dtype(dtype).itemsize
@@ -102,6 +102,16 @@ def encode_store(
             done += count
             tell("vectors", done, len(store))
     return PieceVectors(pieces, (len(store), dimension), dtype)
+
+
+def identity(encoder: Encoder, probe: NDArray[np.float32]) -> dict[str, Any]:
+    """What a plan says of an encoder: its name, and roughly what it makes of a text.
+
+    Args:
+        encoder: The encoder; one that was trained on keeps its name.
+        probe: Its vector of the text.
+    """
+    return {"encoder": encoder_name(encoder), "probe": [round(float(x), 2) for x in probe[:32]]}
 
 
 def encode_piece(

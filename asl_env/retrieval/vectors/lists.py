@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 from asl_env.errors import BadIndexError
 from asl_env.retrieval.vectors.faissfile import merge_lists, save_faiss
 from asl_env.retrieval.vectors.source import Vectors, blocks
-
-Tell = Callable[[str, int, "int | None"], None]
+from asl_env.retrieval.workfolder import Tell
 
 #: Vectors that are trained on, at most (0.8 GB at 768 dimensions).
 TRAINING = 262_144

@@ -81,13 +81,22 @@ class FlatVectors:
         return _scaled(rows, first, self._name)
 
     def are_unit(self) -> bool:
-        """Whether inner products of this index are cosines already, by its first vectors."""
+        """Whether inner products of this index are cosines already.
+
+        Raises:
+            BadIndexError: If a vector is not a number.
+        """
         import faiss
 
-        rows = self._index.reconstruct_n(0, min(self.count, STEP))
-        lengths = np.linalg.norm(rows, axis=1)
-        alike: bool = np.isclose(lengths, 1.0, atol=1e-3)[lengths > 0].all().item()
-        return alike and self._index.metric_type == faiss.METRIC_INNER_PRODUCT
+        if self._index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            return False
+        for block in blocks(self):
+            rows = self._index.reconstruct_n(block.start, len(block))
+            _need_numbers(rows, block.start, self._name)
+            lengths = np.linalg.norm(rows, axis=1)
+            if not np.isclose(lengths, 1.0, atol=1e-3)[lengths > 0].all():
+                return False
+        return True
 
 
 def blocks(vectors: Vectors, first: int = 0, stop: int | None = None) -> Iterator[range]:
@@ -160,9 +169,13 @@ def _need_shape(path: Path, shape: tuple[int, ...], count: int, dimension: int) 
 
 
 def _scaled(rows: NDArray[np.float32], first: int, name: str) -> NDArray[np.float32]:
+    _need_numbers(rows, first, name)
+    return unit(rows)
+
+
+def _need_numbers(rows: NDArray[np.float32], first: int, name: str) -> None:
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         raise BadIndexError(
             f"{name}: the vector of row {first + int(finite.argmin())} is no number"
         )
-    return unit(rows)

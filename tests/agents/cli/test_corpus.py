@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -166,6 +167,30 @@ def test_get_for_machines_names_and_checks_what_it_fetched(site: Any) -> None:
     assert got["name"] == "mine"
     with pytest.raises(CorpusError, match="should have sha256 aaaaaaaaaaaa"):
         asl("get", f"{site.url}/facts.jsonl", "--sha256", "a" * 64)
+
+
+def test_a_checksum_counts_for_what_is_there_already(site: Any) -> None:
+    answer("get", f"{site.url}/facts.jsonl")
+    digest = hashlib.sha256(site.files["/facts.jsonl"]).hexdigest()
+    assert answer("get", f"{site.url}/facts.jsonl", "--sha256", digest)["name"] == "facts"
+    with pytest.raises(CorpusError, match="with another sha256; add --force"):
+        asl("get", f"{site.url}/facts.jsonl", "--sha256", "a" * 64)
+
+
+def test_the_list_says_how_to_get_a_damaged_file_again(site: Any) -> None:
+    folder = Path(answer("get", f"{site.url}/facts.jsonl", "--name", "mine")["folder"])
+    (folder / "facts.jsonl").write_text("")
+    rows = {row["name"]: row for row in answer("list")["corpora"]}
+    assert rows["mine"]["how"] == f"asl corpus get {site.url}/facts.jsonl --name mine"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("http://[bad/x.gz", "is no address"), ("http://a.example/", "names no file; give the addr")],
+)
+def test_what_is_no_address_of_a_file_is_refused(address: str, said: str) -> None:
+    with pytest.raises(CorpusError, match=said):
+        asl("get", address)
 
 
 def test_options_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:

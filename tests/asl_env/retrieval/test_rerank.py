@@ -120,6 +120,8 @@ def test_environments_and_commands_take_it_by_name(model_folder: Path, tmp_path:
 
 @pytest.mark.slow  # importing sentence-transformers takes seconds
 def test_what_is_no_model_with_one_output_is_one_line(tmp_path: Path) -> None:
+    from transformers import BertForSequenceClassification
+
     inner = BM25Retriever.from_passages(PASSAGES)
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadIndexError, match="cannot load the cross-encoder") as caught:
@@ -127,5 +129,9 @@ def test_what_is_no_model_with_one_output_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(BadIndexError, match="has 3 outputs; reranking needs a model with one"):
         RerankRetriever(inner, tiny_cross_encoder(tmp_path / "three", 3))
+    headless = tiny_cross_encoder(tmp_path / "headless", 1)
+    BertForSequenceClassification.from_pretrained(headless).bert.save_pretrained(headless)
+    with pytest.raises(BadIndexError, match="is an encoder without a trained head for ranking"):
+        RerankRetriever(inner, headless)
     with pytest.raises(BadIndexError, match="a depth of 0 reranks nothing"):
         RerankRetriever(inner, "any", depth=0)

@@ -36,10 +36,14 @@ def written(question, answer, request=None, passages=(FILM,)):
         ("Where is Lauro João de Meriti?", ["Lauro João", "Meriti"]),
         ("What is the capital?", []),
         ("Which Čapek play has robots?", ["Čapek"]),
+        ("Which tower stands in Paris. Who built it?", ["Paris"]),
+        ("Name the king. What was his wife called?", []),
+        ("What did I say of J. R. R. Tolkien?", ["J. R. R. Tolkien"]),
+        ("Who led the U.S. Navy in 1944?", ["U.S. Navy", "1944"]),
         ("", []),
     ],
 )
-def test_names_are_runs_of_capitals_and_digits_after_the_first_word(question, names):
+def test_names_are_runs_of_capitals_and_digits_after_the_first_word_of_a_sentence(question, names):
     assert names_in(question) == names
 
 

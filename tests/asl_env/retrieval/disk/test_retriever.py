@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +92,25 @@ def test_one_query_is_shared_among_threads(
     for query in ("w0 w1 w2 w499", "w7", "w300 w300 w8", "w3 w3 w9 zzz w250", "zzz"):
         for k in (1, 5, 70, 2_000):
             assert ranked(disk, query, k) == ranked(memory, query, k)
+
+
+def test_every_thread_has_windows_of_its_own(
+    small: None, make: Make, random_passages: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SHARED_FROM", 1)
+    shared, found = module._in_shares, []
+
+    def in_shares(search: Any, shares: int) -> Any:
+        found.append([search(n, np.full(shares, -np.inf))[0].tolist() for n in range(shares)])
+        return shared(search, shares)
+
+    monkeypatch.setattr(module, "_in_shares", in_shares)
+    disk = make([*random_passages(1_000, seed=4)], threads=2)
+    hits = disk.search(["w0 w1"], 2_000)[0]
+    [(first, second)] = found
+    assert first and second
+    assert not set(first) & set(second)
+    assert len(first) + len(second) == len(hits)
 
 
 def test_words_that_occur_more_often_than_the_table_knows(small: None, make: Make) -> None:

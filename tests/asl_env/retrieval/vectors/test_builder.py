@@ -92,6 +92,23 @@ def test_a_killed_build_goes_on_with_what_was_encoded(tmp_path: Path, small_piec
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "whole"]
 
 
+def test_what_another_encoder_of_the_same_name_made_is_not_gone_on_with(
+    tmp_path: Path, small_pieces: None
+) -> None:
+    class Retrained(LetterEncoder):
+        def encode(
+            self, texts: Sequence[str], kind: Literal["query", "passage"]
+        ) -> NDArray[np.float32]:
+            return -super().encode(texts, kind)
+
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "index", kind="faiss-flat", encoder=LetterEncoder(most=110))
+    for name in ("index", "whole"):
+        build(tmp_path / name, kind="faiss-flat", encoder=Retrained())
+    parts = [tmp_path / name / "dense" / "faiss.index" for name in ("index", "whole")]
+    assert parts[0].read_bytes() == parts[1].read_bytes()
+
+
 def test_several_processes_encode_alike(tmp_path: Path, small_pieces: None) -> None:
     for workers in (1, 2):
         build_index(PASSAGES, tmp_path / str(workers), kind="faiss-flat", workers=workers)
@@ -140,6 +157,9 @@ def test_vectors_of_other_passages_are_refused(tmp_path: Path, made: NDArray[np.
     rng = np.random.default_rng(0)
     for name, rows, said in (
         ("other", rng.normal(size=made.shape), "the vector of row 0 is not what the encoder makes"),
+        ("mixed", made[rng.permutation(len(made))], "or in another order"),
+        ("shifted", np.roll(made, 1, axis=0), "or in another order"),
+        ("turned", np.concatenate([made[:60], made[:59:-1]]), "or in another order"),
         ("short", made[:-1], "holds 119 vectors of 64 dimensions, but there are 120 passages"),
     ):
         np.save(tmp_path / f"{name}.npy", rows)
@@ -147,7 +167,7 @@ def test_vectors_of_other_passages_are_refused(tmp_path: Path, made: NDArray[np.
             build(tmp_path / "index", kind="faiss-flat", vectors=tmp_path / f"{name}.npy")
     with pytest.raises(BadIndexError, match="bm25 has no use for vectors; choose --kind hybrid"):
         build(tmp_path / "index", vectors=tmp_path / "other.npy")
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".npy", ".npy"]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npy"}
 
 
 def test_a_hybrid_takes_given_vectors(tmp_path: Path, made: NDArray[np.float32]) -> None:

@@ -47,6 +47,17 @@ def test_the_size_of_a_raw_file_tells_its_numbers(
     np.testing.assert_allclose(found.read(0, COUNT), unit_rows, atol=2e-3)
 
 
+def test_a_flat_index_with_what_is_no_number_is_refused(
+    tmp_path: Path, unit_rows: NDArray[np.float32]
+) -> None:
+    unit_rows[7] = np.nan
+    index = faiss.IndexFlatIP(DIMENSION)
+    index.add(unit_rows)
+    save_faiss(index, tmp_path / "v.index")
+    with pytest.raises(BadIndexError, match="the vector of row 7 is no number"):
+        open_vectors(tmp_path / "v.index", COUNT, DIMENSION).are_unit()
+
+
 def test_a_flat_faiss_index_gives_its_vectors(
     tmp_path: Path, rows: NDArray[np.float32], unit_rows: NDArray[np.float32]
 ) -> None:
