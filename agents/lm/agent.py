@@ -49,7 +49,7 @@ class LanguageModelAgent:
     Args:
         model: What ``load_language_model`` takes, or a loaded model; or one of these per role.
         dialect: How turns and results are written; its stop strings end a turn.
-        sampling: How turns are sampled.
+        sampling: How turns are sampled; or one of these per role.
         backend: ``transformers``, ``vllm``, the address of a vLLM server (``http://...``), a
             backend, or a function that makes one from the loaded model and its chat template.
         template: A chat template in place of the tokenizer's own.
@@ -64,16 +64,17 @@ class LanguageModelAgent:
         model: Model | Mapping[Role, Model],
         *,
         dialect: str | Dialect = "asl",
-        sampling: Sampling | None = None,
+        sampling: Sampling | Mapping[Role, Sampling] | None = None,
         backend: str | Backend | MakeBackend = "transformers",
         template: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.dialect = make_dialect(dialect)
-        self.sampling = sampling or Sampling()
         self._stop = tuple(self.dialect.stop)
         self._known: OrderedDict[Hashable, NDArray[np.int64]] = OrderedDict()
         models = model if isinstance(model, Mapping) else dict.fromkeys(Role, model)
+        given = sampling if isinstance(sampling, Mapping) else dict.fromkeys(Role, sampling)
+        self.sampling = {role: given.get(role) or Sampling() for role in Role}
         opened: dict[Hashable, _Seat] = {}
         self._seats: dict[Role, _Seat] = {}
         for role, one in models.items():
@@ -105,17 +106,19 @@ class LanguageModelAgent:
                 gives NaN, or memory is out.
         """
         turns: list[Turn] = [_FULL] * len(chats)
-        groups: dict[int, tuple[_Seat, list[int]]] = {}
+        groups: dict[Hashable, tuple[_Seat, Sampling, list[int]]] = {}
         for index, chat in enumerate(chats):
-            seat = self._seat(chat.role)
-            groups.setdefault(id(seat.backend), (seat, []))[1].append(index)
-        for seat, members in groups.values():
-            said = self._say(seat, [chats[index] for index in members], greedy)
+            seat, sampling = self._seat(chat.role), self.sampling[chat.role]
+            groups.setdefault((id(seat.backend), sampling), (seat, sampling, []))[2].append(index)
+        for seat, sampling, members in groups.values():
+            said = self._say(seat, [chats[index] for index in members], sampling, greedy)
             for index, turn in zip(members, said, strict=True):
                 turns[index] = turn
         return turns
 
-    def _say(self, seat: _Seat, chats: Sequence[Chat], greedy: bool) -> list[Turn]:
+    def _say(
+        self, seat: _Seat, chats: Sequence[Chat], sampling: Sampling, greedy: bool
+    ) -> list[Turn]:
         """Samples turns of chats that one model plays; equal requests are sampled once."""
         prompts: dict[Hashable, Prompt] = {}
         requests: list[Hashable] = []
@@ -124,7 +127,7 @@ class LanguageModelAgent:
             request = prompt.ids if greedy else (prompt.ids, prompt.seed)
             prompts.setdefault(request, prompt)
             requests.append(request)
-        samples = seat.backend.generate(list(prompts.values()), self.sampling, self._stop)
+        samples = seat.backend.generate(list(prompts.values()), sampling, self._stop)
         found = dict(zip(prompts, samples, strict=True))
         return [
             self._turn(seat, chat, prompts[request], found[request])
@@ -133,7 +136,7 @@ class LanguageModelAgent:
 
     def _prompt(self, seat: _Seat, chat: Chat, greedy: bool) -> Prompt:
         ids = self._ids(seat, chat.seed, chat.messages)
-        turn, limit = chat.turn, self.sampling.max_new_tokens
+        turn, limit = chat.turn, self.sampling[chat.role].max_new_tokens
         if not turn and len(ids) + limit > seat.model.context:
             raise LanguageModelError(
                 f"{seat.model.name} holds {seat.model.context} tokens, but the opening of a "

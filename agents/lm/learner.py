@@ -127,7 +127,7 @@ class GRPOLearner:
     ) -> Metrics:
         from asl_env.agents.lm.trl_trainer import Report, trainer_of
 
-        brain, settings = self._brains[role], self.settings
+        brain, settings = self._brains[role], self.settings.of_seat(role)
         detectors = self._detectors[role]
         template = self._agent.template_of(role)
         phase = Phase(self._agent, vector_env, template, settings, budget, callbacks, detectors)
@@ -176,9 +176,13 @@ class GRPOLearner:
         return {role: make_detectors(self.settings.collapse) for role in Role}
 
     def _new_agent(self) -> LanguageModelAgent:
-        sampling = Sampling(
-            temperature=self.settings.temperature, max_new_tokens=self.settings.max_new_tokens
-        )
+        sampling = {
+            role: Sampling(
+                temperature=self.settings.of_seat(role).temperature,
+                max_new_tokens=self.settings.max_new_tokens,
+            )
+            for role in self._brains
+        }
         models = {role: brain.language_model for role, brain in self._brains.items()}
         return LanguageModelAgent(
             models, dialect=self._dialect, sampling=sampling, **self._agent_options

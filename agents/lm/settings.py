@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from asl_env.agents.lm.collapse import CollapseLimits
@@ -57,6 +57,7 @@ class GRPOSettings:
         entropy: Weight of the entropy bonus, a mean over all trained tokens. With 0 (and no
             ``beta``) episodes whose advantage is 0 are not computed at all.
         temperature: Of sampling; the loss uses the same.
+        temperatures: Of the seats named here, in place of ``temperature``.
         iterations: Optimiser steps per batch of episodes.
         scale: What advantages are divided by: the standard deviation of the ``group``, that of the
             ``batch``, or ``none``.
@@ -81,6 +82,7 @@ class GRPOSettings:
     beta: float = 0.0
     entropy: float = 0.001
     temperature: float = 1.0
+    temperatures: Mapping[str, float] = field(default_factory=dict)
     iterations: int = 1
     scale: Literal["group", "batch", "none"] = "group"
     reward_scale: Mapping[str, float] = field(default_factory=dict)
@@ -101,19 +103,21 @@ class GRPOSettings:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= least):
                 raise LanguageModelError(f"{name}={value} must be a number of at least {least}")
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise LanguageModelError(f"temperature={self.temperature} must be above 0")
         if self.scale not in _SCALES:
             raise LanguageModelError(
                 f"scale={self.scale!r} is none of {', '.join(_SCALES)}"
                 f"{did_you_mean(str(self.scale), _SCALES)}"
             )
-        seats = [role.value for role in Role]
-        for name in self.reward_scale:
-            if str(name) not in seats:
-                raise LanguageModelError(
-                    f"reward_scale: no seat is called {name!r}{did_you_mean(str(name), seats)}"
-                )
+        for name in ("reward_scale", "temperatures"):
+            _check_seats(name, getattr(self, name))
+        for value in (self.temperature, *self.temperatures.values()):
+            if not (math.isfinite(value) and value > 0):
+                raise LanguageModelError(f"temperature={value} must be above 0")
+
+    def of_seat(self, role: Role) -> GRPOSettings:
+        """Settings with the temperature of one seat as the only one."""
+        temperature = _of_seat(self.temperatures, role, self.temperature)
+        return replace(self, temperature=temperature, temperatures={})
 
     @classmethod
     def of(cls, given: GRPOSettings | Mapping[str, Any] | None) -> GRPOSettings:
@@ -133,7 +137,7 @@ class GRPOSettings:
 
     def weight(self, role: Role) -> float:
         """Weight of a seat's advantages."""
-        return float({str(k): v for k, v in self.reward_scale.items()}.get(role.value, 1.0))
+        return _of_seat(self.reward_scale, role, 1.0)
 
 
 _SCALES = ("group", "batch", "none")
@@ -151,6 +155,19 @@ _LEAST = {
     "max_new_tokens": 1,
     "max_length": 2,
 }
+
+
+def _of_seat(values: Mapping[str, float], role: Role, default: float) -> float:
+    return float({str(seat): value for seat, value in values.items()}.get(role.value, default))
+
+
+def _check_seats(name: str, values: Mapping[str, float]) -> None:
+    seats = [role.value for role in Role]
+    for seat in values:
+        if str(seat) not in seats:
+            raise LanguageModelError(
+                f"{name}: no seat is called {seat!r}{did_you_mean(str(seat), seats)}"
+            )
 
 
 def _made(kind: Any, given: Mapping[str, Any], where: str) -> Any:

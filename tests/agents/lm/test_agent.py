@@ -134,6 +134,21 @@ def test_a_turn_depends_on_the_seed_of_its_chat(tiny):
     assert len(first.token_ids) == len(first.logprobs)
 
 
+def test_each_role_may_be_sampled_in_its_own_way(tiny):
+    long, short = Sampling(max_new_tokens=12), Sampling(temperature=0.5, max_new_tokens=3)
+    agent = LanguageModelAgent(tiny, sampling={Role.POLICY: long, Role.GRM: short})
+    chats = [
+        opening_chat(seed=seed, role=role) for seed in range(3) for role in (Role.POLICY, Role.GRM)
+    ]
+    together = agent.act(chats)
+    for role, sampling in ((Role.POLICY, long), (Role.GRM, short)):
+        same = LanguageModelAgent(tiny, sampling=sampling)
+        alone = same.act([chat for chat in chats if chat.role is role])
+        mine = [turn for turn, chat in zip(together, chats, strict=True) if chat.role is role]
+        assert [turn.token_ids for turn in mine] == [turn.token_ids for turn in alone]
+        assert max(len(turn.token_ids) for turn in mine) == sampling.max_new_tokens
+
+
 def test_equal_greedy_requests_are_sampled_once(tiny):
     agent, (backend,) = noted_agent(tiny, sampling=Sampling(max_new_tokens=4))
     turns = agent.act([opening_chat(seed=seed) for seed in range(5)], greedy=True)

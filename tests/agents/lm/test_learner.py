@@ -362,7 +362,12 @@ def test_a_group_of_one_is_no_group():
         ({"temperature": 0}, "temperature=0 must be above 0"),
         ({"scale": "groups"}, "'groups' is none of group, batch, none"),
         ({"lora": {"ranks": 3}}, "lora: no setting of the learner is called 'ranks'"),
-        ({"reward_scale": {"judge": 1.0}}, "no seat is called 'judge'"),
+        ({"reward_scale": {"judge": 1.0}}, "reward_scale: no seat is called 'judge'"),
+        (
+            {"temperatures": {"gmr": 1.0}},
+            "temperatures: no seat is called 'gmr'; did you mean 'grm'",
+        ),
+        ({"temperatures": {"grm": 0}}, "temperature=0 must be above 0"),
         ({"clip": math.nan}, "clip=nan must be"),
     ],
 )
@@ -400,6 +405,15 @@ def test_wrong_checkpoints_are_one_line(tmp_path):
     (tmp_path / "model" / "config.json").write_text(json.dumps({**config, "hidden_size": 8}))
     with pytest.raises(RunError, match="not a usable checkpoint of this model"):
         learner.load(tmp_path)
+
+
+def test_a_seat_may_be_sampled_and_trained_at_a_temperature_of_its_own():
+    learner = make_learner(temperature=2.0, temperatures={"policy": 0.25})
+    metrics = learner.learn(Role.POLICY, make_env(), 16)
+    assert metrics["logprob_gap"] < 1e-4  # the loss saw the log-probs of sampling
+    everywhere = make_learner(temperature=0.25)
+    everywhere.learn(Role.POLICY, make_env(), 16)
+    assert same(weights(learner), weights(everywhere))
 
 
 def test_rewards_of_seats_may_weigh_differently():
