@@ -12,8 +12,7 @@ from asl_env.agents.coevolution.seeds import generator
 from asl_env.agents.coevolution.state import RunState
 from asl_env.episode import Request, RewardParts, Task, Trajectory
 from asl_env.rewards.labels import claims_from_solves
-from asl_env.rewards.matching import cover_em
-from asl_env.rewards.voting import majority_answer
+from asl_env.rewards.voting import majority_answer, majority_is
 from asl_env.text import normalize
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class Harvester:
     ) -> None:
         if not self._verify.enabled or self._verify.labels == "real":
             return
-        if self._verify.agreed and not _agree(solves, answer):
+        if self._verify.agreed and not majority_is([one["answer"] for one in solves], answer):
             return
         rng = generator(self._seed, state.round, "balance", len(state.claims), question)
         if self._verify.own_answers:
@@ -132,12 +131,6 @@ def _refused(reason: str) -> str:
     if reason == "verification":
         return reason
     return "made up" if reason.startswith("never read") else "invalid"
-
-
-def _agree(solves: Sequence[Mapping[str, Any]], answer: str) -> bool:
-    """Whether the commonest answer of the solves, the first among equals, is the generator's."""
-    commonest = majority_answer([solve["answer"] for solve in solves])
-    return commonest is not None and bool(cover_em(commonest, [answer]))
 
 
 def raw_score(parts: RewardParts) -> float:

@@ -127,8 +127,9 @@ class GeneratePhase:
             penalty = spec.repetition
             recent = RecentQuestions(penalty.window, penalty.distance, state.asked)
             extra = {"penalty": penalty.weight, "repetition": recent}
-        if spec.grounded:
-            extra["grounded"] = True
+        for gate in ("grounded", "agreed"):
+            if getattr(spec, gate):
+                extra[gate] = True
         return make_reward(
             spec.reward,
             solver=stage.team[Role.POLICY],

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from asl_env.rewards.matching import cover_em
 from asl_env.rewards.verdict import Verdict
 from asl_env.text import normalize
 
@@ -29,6 +30,17 @@ def majority_answer(answers: Sequence[str | None]) -> str | None:
         return None
     best = max(counts, key=lambda text: counts[text])  # first among equals: insertion order
     return next(answer for answer in answers if answer and normalize(answer) == best)
+
+
+def majority_is(answers: Sequence[str | None], reference: str) -> bool:
+    """Whether the commonest answer contains the reference; it does not if there is none.
+
+    Args:
+        answers: One per attempt; ``None`` where none was given.
+        reference: What the commonest one is compared with, by ``cover_em``.
+    """
+    commonest = majority_answer(answers)
+    return commonest is not None and bool(cover_em(commonest, [reference]))
 
 
 def majority_verdicts(answers: Sequence[str | None]) -> list[Verdict]:

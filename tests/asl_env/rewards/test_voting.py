@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_env.rewards.generator import Evidence, r_zero
-from asl_env.rewards.voting import majority_answer, majority_verdicts
+from asl_env.rewards.voting import majority_answer, majority_is, majority_verdicts
 
 ANSWERS = st.lists(st.sampled_from(["Lima", "the Lima!", "Oslo", "The", "", None]), max_size=12)
 
@@ -53,3 +53,17 @@ def test_who_answers_later_changes_no_earlier_majority_unless_by_numbers(answers
     first = majority_answer(answers)
     if first is not None:
         assert majority_answer([*answers, first]) == first
+
+
+@pytest.mark.parametrize(
+    ("answers", "reference", "said"),
+    [
+        (["Lima", "the Lima!", "Quito"], "Lima", True),
+        (["It is Lima", None], "Lima", True),
+        (["Quito", "Lima"], "Lima", False),
+        ([None, "the"], "the", False),
+        ([], "Lima", False),
+    ],
+)
+def test_the_majority_gives_the_reference_or_does_not(answers, reference, said):
+    assert majority_is(answers, reference) is said
