@@ -11,7 +11,9 @@ from asl_env.agents.coevolution.recipe import GenerateSpec, VerifySpec
 from asl_env.agents.coevolution.seeds import generator
 from asl_env.agents.coevolution.state import RunState
 from asl_env.episode import Request, RewardParts, Task, Trajectory
+from asl_env.protocols import Dialect
 from asl_env.rewards.labels import claims_from_solves
+from asl_env.rewards.nearmiss import near_misses
 from asl_env.rewards.voting import majority_answer, majority_is
 from asl_env.text import normalize
 
@@ -26,16 +28,23 @@ class Harvester:
         generate: Which questions become tasks.
         verify: How judged solves are labelled.
         tasks: Length, form, duplicates, contamination.
-        seed: Seed of the run; balancing draws from it.
+        seed: Seed of the run; balancing and near misses draw from it.
+        dialect: How the search results in an episode are written.
     """
 
     def __init__(
-        self, generate: GenerateSpec, verify: VerifySpec, tasks: TaskFilter, seed: int
+        self,
+        generate: GenerateSpec,
+        verify: VerifySpec,
+        tasks: TaskFilter,
+        seed: int,
+        dialect: Dialect,
     ) -> None:
         self._generate = generate
         self._verify = verify
         self._filter = tasks
         self._seed = seed
+        self._dialect = dialect
 
     def take(self, state: RunState, episode: Trajectory, parts: RewardParts) -> None:
         """Adds what an episode brought to the state.
@@ -49,7 +58,7 @@ class Harvester:
             return
         reason = self._refusal(state, question, answer, parts, solves)
         if reason in (None, "unanimous", "accuracy", "duplicate"):
-            self._add_claims(state, question, answer, solves)
+            self._add_claims(state, episode, solves)
         if reason is None:
             self._add_task(state, episode, question, answer, parts, solves)
         else:
@@ -76,8 +85,9 @@ class Harvester:
         return "accuracy" if not math.isnan(rate) and not low <= rate <= high else None
 
     def _add_claims(
-        self, state: RunState, question: str, answer: str, solves: Sequence[Mapping[str, Any]]
+        self, state: RunState, episode: Trajectory, solves: Sequence[Mapping[str, Any]]
     ) -> None:
+        question, answer = episode.question or "", episode.answer or ""
         if not self._verify.enabled or self._verify.labels == "real":
             return
         if self._verify.agreed and not majority_is([one["answer"] for one in solves], answer):
@@ -85,6 +95,10 @@ class Harvester:
         rng = generator(self._seed, state.round, "balance", len(state.claims), question)
         if self._verify.own_answers:
             solves = [*solves, {"answer": answer, "verdict": None, "seed": 0}]
+        misses = near_misses(episode, self._dialect) if self._verify.near_misses else []
+        if misses:
+            missed = misses[int(rng.integers(len(misses)))]
+            solves = [*solves, {"answer": missed, "verdict": None, "seed": 0}]
         state.claims += claims_from_solves(
             question,
             answer,

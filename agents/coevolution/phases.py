@@ -14,6 +14,7 @@ from asl_env.agents.coevolution.seeds import generator
 from asl_env.agents.coevolution.state import Phase, RunState
 from asl_env.agents.coevolution.team import Team
 from asl_env.agents.coevolution.world import World
+from asl_env.dialects import make_dialect
 from asl_env.episode import Assignment, RewardParts, Role, Task, Trajectory
 from asl_env.protocols import Agent, RewardModel
 from asl_env.rewards.labels import real_claims
@@ -97,7 +98,9 @@ class GeneratePhase:
         self._stage = stage
         held_out = [task.question for tasks in stage.world.held_out.values() for task in tasks]
         tasks = TaskFilter(recipe.filters, held_out)
-        self._harvester = Harvester(recipe.generate, recipe.verify, tasks, stage.seed)
+        self._harvester = Harvester(
+            recipe.generate, recipe.verify, tasks, stage.seed, make_dialect(recipe.dialect)
+        )
 
     def begin(self, state: RunState) -> dict[str, Any]:
         """Adds seed requests to the rewrites of the last round."""

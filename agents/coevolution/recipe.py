@@ -171,6 +171,8 @@ class VerifySpec(PhaseSpec):
             there are claims before the policy solves anything (``reference`` only).
         agreed: Only questions whose commonest solved answer is the generator's own, so that
             fewer labels are wrong (``reference`` only).
+        near_misses: Claim of every such question also something that is like its answer and that
+            its writer read, labelled wrong (``reference`` only).
         until_round: Last round in which the GRM learns; ``None`` for all.
         max_claims: Newest claims kept; ``None`` keeps all of the round.
         real: Real verification data mixed in late.
@@ -180,6 +182,7 @@ class VerifySpec(PhaseSpec):
     balance: bool = True
     own_answers: bool = False
     agreed: bool = False
+    near_misses: bool = False
     until_round: Count | None = None
     max_claims: Count | None = None
     real: RealSpec | None = None
@@ -188,7 +191,7 @@ class VerifySpec(PhaseSpec):
     def _has_source(self) -> VerifySpec:
         if self.labels == "real" and self.real is None:
             raise ValueError("labels 'real' needs the field 'real'")
-        for name in ("own_answers", "agreed"):
+        for name in ("own_answers", "agreed", "near_misses"):
             if getattr(self, name) and self.labels != "reference":
                 raise ValueError(f"{name} goes with labels 'reference', not {self.labels!r}")
         return self

@@ -6,8 +6,12 @@ import tiny
 from asl_env.agents.coevolution.filters import TaskFilter
 from asl_env.agents.coevolution.harvest import Harvester, solve_rate
 from asl_env.agents.coevolution.state import RunState
+from asl_env.corpora.passages import Passage
+from asl_env.dialects import make_dialect
 from asl_env.episode import Request, RewardParts, Role, Trajectory
+from asl_env.protocols import Hit, ToolResult
 
+ASL = make_dialect("asl")
 QUESTION = "In which town does Asha live today?"
 REQUEST = Request("q", "harder", "towns", provenance={"parent": "r1-t7", "accuracy": 0.75})
 
@@ -22,13 +26,13 @@ def solves(text):
 
 
 def take(found, *overrides, question=QUESTION, answer="Lima", total=0.9, reason=None,
-         state=None, invalid=None):  # fmt: skip
+         state=None, invalid=None, read=()):  # fmt: skip
     recipe = tiny.make_recipe(*overrides)
     state = state or RunState(round=2)
-    episode = Trajectory(Role.GENERATOR, REQUEST, (), (), answer, question)
+    episode = Trajectory(Role.GENERATOR, REQUEST, tuple(read), (), answer, question)
     extras = {"solves": solves(found), "reason": reason, "verification": 1.0}
     parts = RewardParts(total, {"format": 0.25}, invalid, extras)
-    harvester = Harvester(recipe.generate, recipe.verify, TaskFilter(recipe.filters), 0)
+    harvester = Harvester(recipe.generate, recipe.verify, TaskFilter(recipe.filters), 0, ASL)
     harvester.take(state, episode, parts)
     return state
 
@@ -132,6 +136,24 @@ def test_claims_of_agreed_questions_only_where_the_recipe_says_so(found, kept):
     assert bool(take(found, *own, "verify.agreed=true").claims) is kept
     assert take(found, *own).claims
     assert len(take(found, *own, "verify.agreed=true", "generate.accept=gate").tasks) == 1
+
+
+def test_what_the_writer_read_makes_wrong_claims_where_all_solves_are_right():
+    lives = Passage("1", "Asha", "She lives in Lima, and was born in Oslo.")
+    read = ASL.render_results([ToolResult("q", (Hit(lives, 1.0),))])
+
+    def claims(*changes):
+        questions = [f"In which town did Asha live in {year}?" for year in range(1900, 1930)]
+        states = [take("Lima+ Lima+", *changes, question=one, read=read) for one in questions]
+        return [labels(state) for state in states]
+
+    made = claims("verify.near_misses=true")
+    assert {len(pair) for pair in made} == {2}
+    assert {one for pair in made for one in pair} == {
+        ("Lima", "correct"), ("Oslo", "wrong"), ("Asha", "wrong"),
+    }  # fmt: skip
+    assert made == claims("verify.near_misses=true")
+    assert claims() == [[]] * 30
 
 
 def test_own_answers_do_not_count_as_solves():
