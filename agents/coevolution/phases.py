@@ -130,9 +130,8 @@ class GeneratePhase:
             penalty = spec.repetition
             recent = RecentQuestions(penalty.window, penalty.distance, state.asked)
             extra = {"penalty": penalty.weight, "repetition": recent}
-        for gate in ("grounded", "agreed"):
-            if getattr(spec, gate):
-                extra[gate] = True
+        if spec.grounded:
+            extra["grounded"] = True
         return make_reward(
             spec.reward,
             solver=stage.team[Role.POLICY],

@@ -119,8 +119,6 @@ class GenerateSpec(PhaseSpec):
         answer: Answer of the task: the ``generator``'s, or the ``majority`` of the solves.
         repetition: Penalty of ``r-zero``; ``None`` compares the questions that end in one step.
         grounded: Names in a question, and its answer, must have been read; others are not valid.
-        agreed: A question earns nothing if the commonest of its solves is not the generator's
-            answer; it may become a task all the same (see ``accept``).
     """
 
     reward: str = "asl"
@@ -134,7 +132,6 @@ class GenerateSpec(PhaseSpec):
     answer: Literal["generator", "majority"] = "generator"
     repetition: RepetitionSpec | None = None
     grounded: bool = False
-    agreed: bool = False
 
     @model_validator(mode="after")
     def _interval(self) -> GenerateSpec:

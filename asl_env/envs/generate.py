@@ -25,7 +25,6 @@ def generate_seat(
     verifications: int = 5,
     threshold: float = 0.8,
     grounded: bool = False,
-    agreed: bool = False,
     max_turns: int = DEFAULT_MAX_TURNS,
     format_reward: bool = False,
     on_episode: OnEpisode | None = None,
@@ -45,15 +44,7 @@ def generate_seat(
         judge = lexical_agent(dialect) if judge is None else judge
         numbers = (solves, verifications, threshold, format_reward)
         model = GeneratorReward(
-            solver,
-            judge,
-            tool,
-            dialect,
-            name,
-            *numbers,
-            grounded=grounded,
-            agreed=agreed,
-            max_turns=max_turns,
+            solver, judge, tool, dialect, name, *numbers, grounded=grounded, max_turns=max_turns
         )
     source = draw_request if assignments is None else assignments
     return Seat(Role.GENERATOR, source, tool, dialect, model, max_turns, on_episode)
@@ -103,8 +94,6 @@ class ASLGenerateEnv(SeatEnv):
     * ``solver``, ``judge``: the partners (default: the lexical baseline).
     * ``solves``, ``verifications``, ``threshold``: attempts (10), votes (5), share of votes (0.8).
     * ``grounded``: questions with names, or an answer, that were never read are not valid (False).
-    * ``agreed``: only questions whose commonest solve is the generator's answer earn something
-      (False).
     * ``tool``, ``dialect``, ``max_turns``, ``format_reward``, ``render_mode``, ``on_episode``: see
       ``ASLSearch-v0``.
 
@@ -125,7 +114,6 @@ class ASLGenerateEnv(SeatEnv):
         verifications: int = 5,
         threshold: float = 0.8,
         grounded: bool = False,
-        agreed: bool = False,
         max_turns: int = DEFAULT_MAX_TURNS,
         format_reward: bool = False,
         render_mode: str | None = None,
@@ -142,7 +130,6 @@ class ASLGenerateEnv(SeatEnv):
             verifications=verifications,
             threshold=threshold,
             grounded=grounded,
-            agreed=agreed,
             max_turns=max_turns,
             format_reward=format_reward,
             on_episode=on_episode,

@@ -17,7 +17,7 @@ from asl_env.rewards.judging import Judgement, Partners, derive_seed
 from asl_env.rewards.matching import cover_em, em
 from asl_env.rewards.shaping import format_reward as shape
 from asl_env.rewards.verdict import Verdict
-from asl_env.rewards.voting import majority_is, majority_verdicts
+from asl_env.rewards.voting import majority_verdicts
 from asl_env.text import normalize
 
 if TYPE_CHECKING:
@@ -62,11 +62,6 @@ class _Draft:
     def open(self) -> bool:
         """Whether the question is still worth looking at."""
         return self.reason is None and self.invalid is None
-
-    @property
-    def agreed(self) -> bool:
-        """Whether the commonest solve, the first among equals, is the generator's answer."""
-        return majority_is([solve["answer"] for solve in self.solves], self.answer)
 
     def seed(self, *path: str | int) -> int:
         """Seed of a partner's rollout."""
@@ -139,7 +134,6 @@ class GeneratorReward:
         majority: A solve is right if it agrees with most solves of its question; nobody is asked.
         match: Rule by which a solve is right where there is no judge: ``em`` or ``cover-em``.
         grounded: Questions with names, or with an answer, that were never read are not valid.
-        agreed: Only questions earn something whose commonest solve is the generator's answer.
         max_turns: Turns of a partner's rollout at most.
         compat: As the released ASL code: unverified questions are solved all the same (the judged
             solves in ``extras`` are its judge-training data), words match inside words, verdicts
@@ -166,7 +160,6 @@ class GeneratorReward:
         majority: bool = False,
         match: Literal["em", "cover-em"] = "cover-em",
         grounded: bool = False,
-        agreed: bool = False,
         max_turns: int = 9,
         compat: bool = False,
     ) -> None:
@@ -185,7 +178,7 @@ class GeneratorReward:
         self.solves, self.verifications, self.threshold = solves, verifications, threshold
         self.format_reward, self.penalty, self.compat = format_reward, penalty, compat
         self.repetition, self.majority, self.match = repetition, majority, match
-        self.grounded, self.agreed = grounded, agreed
+        self.grounded = grounded
         dialect = make_dialect(dialect)
         self.partners = Partners(tool, dialect, solver, judge, max_turns, compat)
 
@@ -319,10 +312,7 @@ class GeneratorReward:
         if scores:
             evidence = self._evidence(draft, scores)
             parts |= {"solve_rate": evidence.mean, "entropy": entropy(evidence)}
-            if self.agreed:
-                parts["agreed"] = float(draft.agreed)
-            earns = draft.open and (draft.agreed or not self.agreed)
-            parts[self.name] = self.rule(evidence) if earns else 0.0
+            parts[self.name] = self.rule(evidence) if draft.open else 0.0
         total = parts[self.name]
         if self.format_reward:
             parts["format"] = shape(draft.episode, compat=self.compat)

@@ -71,7 +71,6 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one():
         ("verify", "labels", "real", "labels 'real' needs the field 'real'"),
         ("verify", "labels", "self", "own_answers goes with labels 'reference', not 'self'"),
         ("verify", "agreed", "maybe", "field 'verify.agreed'"),
-        ("generate", "agreed", "maybe", "field 'generate.agreed'"),
         ("verify", "near_misses", "some", "field 'verify.near_misses'"),
         ("solve", "episodes", 0, "field 'solve.episodes'"),
         ("generate", "repetition", {}, "repetition goes with reward 'r-zero', not 'asl'"),

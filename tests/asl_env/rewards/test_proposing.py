@@ -186,33 +186,6 @@ class TestGrounding:
         assert (solver.batches, judge.batches) == ([10], [5, 10])
 
 
-class TestAgreement:
-    @pytest.mark.parametrize(
-        ("solves", "earns"),
-        [
-            (["Lima"] * 6 + ["Quito"] * 4, True),
-            (["Quito"] * 6 + ["Lima"] * 4, False),
-            (["It is Lima", "Quito"] * 5, True),  # the first among equals, which covers it
-            (["Quito", "Lima"] * 5, False),
-        ],
-    )
-    def test_what_most_solves_contradict_earns_nothing(self, script, library, solves, earns):
-        task = user_message(Task("", "What is city number 1?", ("x",)))
-        solver = script({task: [[f"<answer>{text}</answer>"] for text in solves]})
-        model = GeneratorReward(solver, None, library, name="entropy", agreed=True)
-        (parts,) = model.score([draft()])
-        assert (parts.total > 0) is earns
-        assert parts.parts["agreed"] == float(earns)
-        assert parts.extras["reason"] is None  # the question itself was not refused
-
-    def test_it_is_not_looked_at_unless_wished(self, script, library):
-        task = user_message(Task("", "What is city number 1?", ("x",)))
-        solver = script({task: [[f"<answer>{text}</answer>"] for text in ["Quito", "Lima"] * 5]})
-        (parts,) = GeneratorReward(solver, None, library, name="entropy").score([draft()])
-        assert parts.total > 0
-        assert "agreed" not in parts.parts
-
-
 class TestOtherRows:
     @pytest.mark.parametrize("name", sorted(set(GENERATOR_REWARDS) - {"asl"}))
     def test_rows_without_verification_ask_for_none(self, script, library, name):
