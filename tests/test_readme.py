@@ -94,7 +94,7 @@ def test_there_are_two_set_up_commands_and_tools_find_them():
 
 def test_the_set_up_commands_differ_only_in_extra_and_end():
     main, test = SETUP
-    assert main.replace("-e . &&", "-e '.[test]' &&").replace("asl train", "pytest") == test
+    assert main.replace("'.[llm]'", "'.[test]'").replace("asl train", "pytest") == test
     assert (ROOT / "constraints.txt").is_file()
 
 

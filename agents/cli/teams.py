@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asl_env.agents.loading import LANGUAGE_MODELS, MODEL, MODEL_FILES, load_agent
 from asl_env.episode import Role
-from asl_env.errors import AgentError, did_you_mean
+from asl_env.errors import AgentError, AslError, did_you_mean
 
 if TYPE_CHECKING:
     from asl_env.agents.coevolution.recipe import Recipe
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 #: The recipe of a run whose command line names none: language models learn with few, costly
 #: episodes, candidates with many cheap ones.
 RECIPES = {"language models": "asl-nano", "candidates": "asl"}
+#: The one corpus that the nano model can read.
+NANO_READS = "miniwiki"
+#: What language models learn with.
+LIBRARIES = ("trl", "peft", "accelerate", "datasets")
 
 
 def is_language_model(spec: str) -> bool:
@@ -35,6 +39,27 @@ def default_recipe(specs: list[str]) -> str:
     names = [spec.partition("=")[2] or spec for spec in specs]
     learns = any(is_language_model(name) for name in names)
     return RECIPES["language models" if learns else "candidates"]
+
+
+def default_agent(corpus: str, recipe: Recipe | None) -> str:
+    """The agent of a run whose command line names none.
+
+    Args:
+        corpus: Where is searched.
+        recipe: The recipe, if one was chosen: one with settings for language models wants one.
+
+    Raises:
+        AgentError: If that is the nano model, and what it learns with is not installed.
+    """
+    from asl_env.agents.lm.libraries import require
+
+    if (corpus != NANO_READS) if recipe is None else (not recipe.learner):
+        return "candidates"
+    try:
+        require(*LIBRARIES)
+    except AslError as error:
+        raise AgentError(f"{error}, or do without a language model: --agent candidates") from error
+    return "nano"
 
 
 def make_team(
@@ -92,7 +117,7 @@ def _language_model(
     from asl_env.agents.lm.loading import load_language_model
     from asl_env.agents.lm.settings import GRPOSettings
 
-    require("trl", "peft", "accelerate", "datasets")
+    require(*LIBRARIES)
     settings = GRPOSettings.of(recipe.learner)
     adapter = options.get("adapter")
     # Steps of AdamW are smaller than what bfloat16 resolves; adapters are float32 on any base.

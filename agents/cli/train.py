@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULTS: dict[str, Any] = {
     "corpus": "miniwiki",
     "index": None,
-    "agent": ["candidates"],
+    "agent": None,
     "adapter": None,
     "chat_template": None,
     "held_out": [],
@@ -26,8 +26,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Name of a recipe, or a YAML file.  [default: asl-nano for language models, else "
-            "asl]"
+            help="Name of a recipe, or a YAML file.  [default: asl-nano for language models, asl "
+            "for other agents]"
         ),
     ] = None,
     corpus: Annotated[
@@ -42,7 +42,8 @@ def train(
         typer.Option(
             help="candidates, nano, model:NAME_OR_PATH, lexical, random, endpoint:URL#MODEL, a run "
             "folder, or my_module:MyAgent; for one seat generator=..., policy=... or grm=... "
-            "(repeatable).  [default: candidates]"
+            "(repeatable).  [default: nano; candidates where the recipe or the corpus is not made "
+            "for it]"
         ),
     ] = None,
     model: Annotated[
@@ -89,7 +90,6 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Let a generator, a policy and a judge train each other."""
-    from asl_env.agents.cli.teams import default_recipe
     from asl_env.agents.coevolution.runfolder import CONFIG, RunFolder
     from asl_env.errors import RunError
 
@@ -107,7 +107,7 @@ def train(
     chosen = {name: value for name, value in given.items() if value is not None}
     if resume is None:
         setup, number = {**DEFAULTS, **chosen}, seed or 0
-        loaded = _recipe(recipe or default_recipe(setup["agent"]), set_, rounds, on)
+        loaded = _chosen(setup, recipe, set_, rounds, on)
         folder = out or _free_folder(loaded.name)
         if RunFolder(folder).begun:
             raise RunError(
@@ -137,6 +137,22 @@ def _named(agent: list[str] | None, model: str | None) -> list[str] | None:
     if any("=" not in one for one in agent or ()):
         raise AgentError("--agent and --model both say who plays all seats; give one of them")
     return [f"model:{model}", *(agent or ())]
+
+
+def _chosen(
+    setup: dict[str, Any],
+    recipe: str | None,
+    changes: list[str] | None,
+    rounds: int | None,
+    on: str | None,
+) -> Recipe:
+    """The recipe of a new run; settles who plays where nobody was named."""
+    from asl_env.agents.cli.teams import default_agent, default_recipe
+
+    loaded = None if recipe is None else _recipe(recipe, changes, rounds, on)
+    if setup["agent"] is None:
+        setup["agent"] = [default_agent(setup["corpus"], loaded)]
+    return loaded or _recipe(default_recipe(setup["agent"]), changes, rounds, on)
 
 
 def _recipe(

@@ -40,7 +40,7 @@ other worlds: {validation_loss:.3f}. All settings are in `{record}`. Made with:
 _NANO = """\
 A Llama of {parameters:.1f} million parameters that plays the three seats of asl-env (generator,
 policy, GRM) in the `asl` dialect over MiniWiki, trained from random weights. It is small enough to
-learn on two cores (`asl train --agent nano`). It knows nothing but how to search, read and copy,
+learn on two cores (`asl train`). It knows nothing but how to search, read and copy,
 and is of no use outside these environments."""
 
 _GIVEN = """\

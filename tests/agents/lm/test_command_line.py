@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from asl_env.agents.cli import teams
 from asl_env.agents.cli.main import main
-from asl_env.agents.cli.teams import default_recipe, is_language_model
+from asl_env.agents.cli.teams import default_agent, default_recipe, is_language_model
 from asl_env.agents.coevolution.recipefile import load_recipe
+from asl_env.agents.coevolution.variants import rebase
 
 SETTINGS = [
     "generate.steps=8", "generate.chunk_steps=8", "generate.num_envs=4", "generate.group_size=2",
@@ -61,6 +63,33 @@ def test_the_recipe_follows_from_who_learns():
     assert default_recipe(["candidates"]) == "asl"
     assert default_recipe(["candidates", "grm=model:x"]) == "asl-nano"
     assert load_recipe("asl-nano").solve.group_size > 1
+
+
+@pytest.mark.parametrize(
+    ("corpus", "recipe", "agent"),
+    [
+        ("miniwiki", None, "nano"),
+        ("towns.jsonl", None, "candidates"),
+        ("miniwiki", "asl", "candidates"),
+        ("miniwiki", "r-zero", "candidates"),
+        ("towns.jsonl", "asl-nano", "nano"),
+    ],
+)
+def test_who_learns_follows_from_corpus_and_recipe(corpus, recipe, agent):
+    assert default_agent(corpus, recipe and load_recipe(recipe)) == agent
+
+
+def test_a_rival_on_the_base_of_language_models_is_for_them():
+    assert default_agent("miniwiki", rebase(load_recipe("r-zero"), "asl-nano")) == "nano"
+
+
+def test_the_default_says_how_to_do_without_it(here, monkeypatch, capsys):
+    monkeypatch.setattr(teams, "LIBRARIES", ("no_such_library",))
+    assert asl("train", "--out", "r") == 2
+    told = capsys.readouterr().err
+    assert "no_such_library is missing: pip install 'asl-env[llm]', or do without" in told
+    assert "--agent candidates" in told
+    assert not Path("r").exists()
 
 
 def test_what_counts_as_a_language_model(here):
