@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from asl_env.protocols import Retriever
+
+
+class Precision(str, Enum):
+    """In what numbers an encoder computes."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
 
 
 def serve(
@@ -38,6 +47,13 @@ def serve(
     wait_ms: Annotated[
         float, typer.Option(min=0.0, help="Milliseconds that a query waits for company.")
     ] = 2.0,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="In what numbers the encoder of an index folder computes; bfloat16 is faster on "
+            "processors made for it."
+        ),
+    ] = Precision.FLOAT32,
     cache: Annotated[int, typer.Option(min=0, help="Queries that are remembered.")] = 10_000,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds per request at most.")] = 30.0,
     grace: Annotated[
@@ -90,20 +106,34 @@ def serve(
         else:
             console.person().print(f"serving {name} at {url}", soft_wrap=True)
 
-    run(partial(open_served, specs), settings, name=name, announce=announce)
+    run(partial(open_served, specs, precision.value), settings, name=name, announce=announce)
 
 
-def open_served(specs: tuple[str, ...]) -> Retriever:
+def open_served(
+    specs: tuple[str, ...], precision: Literal["float32", "bfloat16"] = "float32"
+) -> Retriever:
     """Opens what is served; every worker process calls it.
 
     Args:
         specs: What ``--corpus`` takes; several are the shards of one index.
+        precision: In what numbers encoders compute. Anything but ``float32`` goes with index
+            folders only.
 
     Raises:
-        AslError: If there is nothing of that name, or it cannot be read.
+        AslError: If there is nothing of that name, or it cannot be read, or the precision of a
+            model that it does not have was chosen.
     """
     from asl_env.agents.cli.searching import open_retriever
+    from asl_env.errors import BadIndexError
+    from asl_env.retrieval.index import open_index
     from asl_env.retrieval.sharded import ShardedRetriever
 
-    shards = [open_retriever(spec) for spec in specs]
+    shards: list[Retriever]
+    if precision == "float32":
+        shards = [open_retriever(spec) for spec in specs]
+    else:
+        for spec in specs:
+            if not Path(spec).expanduser().is_dir():
+                raise BadIndexError(f"--precision goes with index folders; {spec} is none")
+        shards = [open_index(spec, precision=precision) for spec in specs]
     return shards[0] if len(shards) == 1 else ShardedRetriever(shards)

@@ -23,7 +23,7 @@ from asl_env.protocols import Encoder
 from asl_env.retrieval.analyser import Analyser
 from asl_env.retrieval.build import KINDS, Options, build_index
 from asl_env.retrieval.dense import FaissRetriever
-from asl_env.retrieval.encoders import encoder_name, make_encoder
+from asl_env.retrieval.encoders import Precision, encoder_name, make_encoder, need_precision
 from asl_env.retrieval.engines import open_engine
 from asl_env.retrieval.hybrid import HybridRetriever
 from asl_env.retrieval.manifest import (
@@ -62,13 +62,17 @@ def index_info(folder: str | Path) -> IndexInfo:
 
 
 def open_index(
-    folder: str | Path, *, encoder: str | Path | Encoder | None = None
+    folder: str | Path,
+    *,
+    encoder: str | Path | Encoder | None = None,
+    precision: Precision = "float32",
 ) -> RankedRetriever:
     """Opens an index folder, memory-mapped where possible.
 
     Args:
         folder: What ``build_index`` wrote.
         encoder: The encoder of the dense part; by default the one the manifest names.
+        precision: In what numbers the encoder computes, see ``SentenceTransformerEncoder``.
 
     Returns:
         A retriever with ``passages`` and ``search``.
@@ -76,11 +80,15 @@ def open_index(
     Raises:
         BadIndexError: If the folder is no index, of another version, cut short, or was built
             with another analyser or encoder; the message names the command that rebuilds it.
+            Or if a precision is given for what has no model.
     """
+    need_precision(precision)
     path = Path(folder).expanduser()
     info = read_manifest(path)
+    if precision != "float32" and info.encoder in (None, "static"):
+        raise BadIndexError(f"{path}: has no encoder that computes in {precision}; leave it out")
     try:
-        return _open(path, info, encoder)
+        return _open(path, info, encoder, precision)
     except CorpusError as error:
         raise BadIndexError(f"{error} (part of the index {path}); {_rebuild(info)}") from error
     except BadIndexError as error:
@@ -106,7 +114,9 @@ def check_index(folder: str | Path, *, encoder: str | Path | Encoder | None = No
     return info
 
 
-def _open(folder: Path, info: IndexInfo, encoder: str | Path | Encoder | None) -> RankedRetriever:
+def _open(
+    folder: Path, info: IndexInfo, encoder: str | Path | Encoder | None, precision: Precision
+) -> RankedRetriever:
     store = PassageStore(folder / PASSAGES)
     if len(store) != info.passages or store.digest != info.digest:
         raise BadIndexError(f"{folder / PASSAGES}: holds other passages than the manifest says")
@@ -114,7 +124,7 @@ def _open(folder: Path, info: IndexInfo, encoder: str | Path | Encoder | None) -
     if info.analyser is not None:
         parts.append(open_engine(info.engine, folder / BM25, store, _analyser(folder, info)))
     if info.encoder is not None:
-        maker = _encoder(folder, info, encoder)
+        maker = _encoder(folder, info, encoder, precision)
         parts.append(FaissRetriever.load(folder / DENSE / FAISS_FILE, store, maker))
     if not parts:
         raise BadIndexError(f"{folder}: its manifest names neither an analyser nor an encoder")
@@ -131,8 +141,11 @@ def _analyser(folder: Path, info: IndexInfo) -> Analyser:
     return analyser
 
 
-def _encoder(folder: Path, info: IndexInfo, given: str | Path | Encoder | None) -> Encoder:
-    encoder = make_encoder(info.encoder if given is None and info.encoder else given or "")
+def _encoder(
+    folder: Path, info: IndexInfo, given: str | Path | Encoder | None, precision: Precision
+) -> Encoder:
+    named = info.encoder if given is None and info.encoder else given or ""
+    encoder = make_encoder(named, precision=precision)
     name = encoder_name(encoder)
     if name != info.encoder:
         raise BadIndexError(f"{folder}: was built with the encoder {info.encoder!r}, not {name!r}")

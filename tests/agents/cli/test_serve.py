@@ -70,6 +70,7 @@ def test_workers_can_be_handed_the_opener() -> None:
     [
         (["nowhere"], "unknown retriever 'nowhere'"),
         (["null", "--top-k", "9", "--max-top-k", "5"], "top_k=9 is more than max_top_k=5"),
+        (["null", "--precision", "bfloat16"], "--precision goes with index folders; null is none"),
         (["null", "--token-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
         (["null", "--host", "no-such-host.invalid"], "cannot listen at no-such-host.invalid"),
     ],

@@ -149,6 +149,29 @@ def test_any_sentence_transformers_folder_is_an_encoder(model_folder: Path) -> N
 
 
 @pytest.mark.slow  # importing sentence-transformers takes seconds
+def test_a_model_can_compute_in_half_the_bits(model_folder: Path) -> None:
+    texts = ["river gold", "planet gold gold"]
+    exact = make_encoder(str(model_folder)).encode(texts, "query")
+    vectors = make_encoder(str(model_folder), precision="bfloat16").encode(texts, "query")
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(vectors, exact, atol=0.01)
+
+
+@pytest.mark.slow  # importing sentence-transformers takes seconds
+def test_an_unknown_precision_is_a_one_line_error(model_folder: Path) -> None:
+    misspelt: Any = "bfloat"
+    with pytest.raises(BadIndexError, match="unknown precision 'bfloat'; did you mean 'bfloat16'"):
+        make_encoder(str(model_folder), precision=misspelt)
+
+
+def test_only_models_have_a_precision() -> None:
+    for encoder in ("static", HashEncoder()):
+        with pytest.raises(BadIndexError, match="no model of bfloat16; leave precision out"):
+            make_encoder(encoder, precision="bfloat16")
+
+
+@pytest.mark.slow  # importing sentence-transformers takes seconds
 def test_models_of_the_e5_family_get_their_prefixes(model_folder: Path) -> None:
     encoder = make_encoder(str(model_folder))
     assert isinstance(encoder, SentenceTransformerEncoder)

@@ -288,6 +288,17 @@ def test_another_analyser_is_refused(folder: Path) -> None:
         open_index(folder)
 
 
+def test_a_precision_needs_an_encoder_that_has_one(folder: Path, tmp_path: Path) -> None:
+    build_index(PASSAGES, tmp_path / "static", kind="faiss-flat")
+    for path in (folder, tmp_path / "static"):
+        with pytest.raises(BadIndexError, match="no encoder that computes in bfloat16") as caught:
+            open_index(path, precision="bfloat16")
+        assert "rebuild" not in str(caught.value)
+    misspelt: Any = "bfloat"
+    with pytest.raises(BadIndexError, match="unknown precision 'bfloat'"):
+        open_index(folder, precision=misspelt)
+
+
 def test_another_encoder_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "index"
     build_index(PASSAGES, target, kind="faiss-flat", encoder=LetterEncoder())
