@@ -29,14 +29,16 @@ def measure(
     count: int,
     *,
     sets: Sequence[str] = SETS,
+    greedy: bool = True,
     say: Callable[[str], object] = str,
 ) -> dict[str, Any]:
-    """Measures all seats of an agent, greedily.
+    """Measures all seats of an agent.
 
     Args:
         agent: Who plays.
         count: Questions per set, claims, and requests.
         sets: Evaluation sets.
+        greedy: Take the likeliest turns, in place of sampled ones.
         say: Told what is being measured.
 
     Returns:
@@ -52,7 +54,7 @@ def measure(
     tool = SearchTool(make_retriever("miniwiki"), top_k=TOP_K, max_chars=MAX_CHARS)
 
     def run(assignments: Sequence[Assignment]) -> list[Trajectory]:
-        return play(agent, assignments, tool=tool, greedy=True, max_turns=_MAX_TURNS)
+        return play(agent, assignments, tool=tool, greedy=greedy, max_turns=_MAX_TURNS)
 
     found: dict[str, Any] = {"questions": count, "policy": {}}
     tasks: list[Task] = []
