@@ -31,7 +31,7 @@ from asl_env.agents.coevolution.lock import locked
 from asl_env.agents.coevolution.runfolder import RunFolder
 from asl_env.agents.loading import load_agent
 from asl_env.corpora.catalog import open_corpus
-from asl_env.errors import AslError
+from asl_env.errors import AgentError, AslError
 from asl_env.evaluation import evaluate
 from asl_env.evaluation.spec import EvalSpec, load_spec
 from asl_env.protocols import Agent, Retriever
@@ -39,6 +39,8 @@ from asl_env.protocols import Agent, Retriever
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "questions"
 SCRIPTED, UNTRAINED = ("random", "lexical"), ("candidates", "nano")
+#: Classes of the agents that can be trained.
+KINDS = {"candidates": "CandidatesLearner", "nano": "LanguageModelAgent"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,17 @@ class Player:
     name: str
     about: Mapping[str, Any]
     dialects: tuple[str, ...] | None = None
+
+    def check(self, agent: Agent) -> None:
+        """Refuses a run of another kind of agent than the option says.
+
+        Raises:
+            AgentError: If it is of another kind.
+        """
+        option, kind = self.label.partition("-")[0], type(agent).__name__
+        wanted = KINDS.get(option, kind)
+        if kind != wanted:
+            raise AgentError(f"--{option} {self.name}: is a {kind}, not a {wanted}; give another")
 
 
 def players(arguments: argparse.Namespace) -> Iterator[Player]:
@@ -117,6 +130,7 @@ class Bench:
     def measure(self, player: Player, spec: EvalSpec, asked: Sequence[Asked]) -> None:
         """Evaluates one agent on all sets."""
         agent: Agent = load_agent(player.name, dialect=spec.dialect)
+        player.check(agent)
         tool = spec.tool(self._retriever)
         # One question that does not count: compiling and first allocations are no part of the time.
         evaluate(agent, asked[0].tasks[:1], tool=tool, **spec.arguments())

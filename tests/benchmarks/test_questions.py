@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from asl_env.agents.candidates.learner import CandidatesLearner
+from asl_env.errors import AgentError
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSAGES = {
     "Lima": "Lima is the capital of Peru. It was founded by Francisco Pizarro.",
@@ -124,3 +127,14 @@ def test_results_of_other_questions_are_left_out(data, run, tmp_path):
     part = printed.split("### hotpotqa-dev")[1].split("###")[0]
     assert "1 questions" in part
     assert "lexical" not in part
+
+
+def test_a_run_of_another_kind_is_refused(data, run, tmp_path):
+    learner = CandidatesLearner(seed=0)
+    (tmp_path / "run").mkdir()
+    learner.save(tmp_path / "run")
+    sets = ("--data", data, "--sets", "nq-open-dev", "--agents")
+    printed = run(*sets, "lexical", "candidates", "--candidates", tmp_path / "run")
+    assert "| `candidates-trained` |" in printed
+    with pytest.raises(AgentError, match="is a CandidatesLearner, not a LanguageModelAgent"):
+        run(*sets, "nano", "--nano", tmp_path / "run")
