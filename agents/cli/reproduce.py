@@ -193,9 +193,9 @@ def _show(
 
     if machine:
         shown = [_record(outcome) for outcome in outcomes]
-        spent = [vars(cost) for cost in costs]
+        arms = [vars(cost) for cost in costs]
         about = {"evidence": setting.evidence, "results": str(folder)}
-        console.machine({**about, "claims": shown, "arms": spent})
+        console.machine({**about, "claims": shown, "arms": arms})
         return
     rows: list[tuple[str, str, str, str]] = []
     for outcome in outcomes:
