@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from asl_env.agents.candidates.learner import CandidatesLearner
+from asl_env.agents.lm.nano.episodes import MAX_CHARS
 from asl_env.errors import AgentError
+from asl_env.evaluation.spec import load_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSAGES = {
@@ -138,3 +140,9 @@ def test_a_run_of_another_kind_is_refused(data, run, tmp_path):
     assert "| `candidates-trained` |" in printed
     with pytest.raises(AgentError, match="is a CandidatesLearner, not a LanguageModelAgent"):
         run(*sets, "nano", "--nano", tmp_path / "run")
+
+
+def test_the_spec_for_nano_is_asl_v1_with_shorter_results():
+    spec = load_spec(ROOT / "benchmarks" / "specs" / "asl-600.yaml")
+    changed = {"name": "asl-600", "about": spec.about, "max_chars": MAX_CHARS}
+    assert spec == load_spec("asl-v1").model_copy(update=changed)
