@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from asl_env.agents.reproduce.claim import Claim
+    from asl_env.agents.reproduce.costs import ArmCost
     from asl_env.agents.reproduce.jobs import Job
     from asl_env.agents.reproduce.outcome import Outcome
     from asl_env.agents.reproduce.setting import Setting
@@ -152,6 +153,7 @@ def _run(
 ) -> None:
     from asl_env.agents.cli import console
     from asl_env.agents.coevolution.lock import locked
+    from asl_env.agents.reproduce.costs import arm_costs
     from asl_env.agents.reproduce.outcome import judge, read_results
     from asl_env.agents.reproduce.results import write_results
     from asl_env.agents.reproduce.running import Runner
@@ -174,16 +176,26 @@ def _run(
         write_results(jobs, folder)  # refuses runs of another description before hours are spent
         at_a_time, threads = processes
         Runner(jobs, at_a_time, ended, threads=threads).run()
-    outcomes = judge(claims, setting, read_results(claims, setting, folder))
-    _show(outcomes, setting, folder, machine)
+    found = read_results(claims, setting, folder)
+    outcomes, costs = judge(claims, setting, found), arm_costs(claims, found)
+    _show(outcomes, costs, setting, folder, machine)
 
 
-def _show(outcomes: Sequence[Outcome], setting: Setting, folder: Path, machine: bool) -> None:
+def _show(
+    outcomes: Sequence[Outcome],
+    costs: Sequence[ArmCost],
+    setting: Setting,
+    folder: Path,
+    machine: bool,
+) -> None:
     from asl_env.agents.cli import console
+    from asl_env.agents.reproduce.costs import COLUMNS
 
     if machine:
         shown = [_record(outcome) for outcome in outcomes]
-        console.machine({"evidence": setting.evidence, "results": str(folder), "claims": shown})
+        arms = [vars(cost) for cost in costs]
+        about = {"evidence": setting.evidence, "results": str(folder)}
+        console.machine({**about, "claims": shown, "arms": arms})
         return
     rows: list[tuple[str, str, str, str]] = []
     for outcome in outcomes:
@@ -193,6 +205,8 @@ def _show(outcomes: Sequence[Outcome], setting: Setting, folder: Path, machine: 
             rows.append((f"   {check.name}", str(found), f"{check.smallest:g}", verdict))
     title = "Claims" if setting.evidence else "Claims (a trial, no evidence)"
     console.table(title, ("", "effect [95 %]", "smallest", "verdict"), rows)
+    spent = [(cost.arm, str(cost.seeds), *cost.cells()) for cost in costs]
+    console.table("What the arms cost, means over seeds", ("arm", "seeds", *COLUMNS), spent)
     console.person().print(f"results: {folder}", soft_wrap=True)
 
 

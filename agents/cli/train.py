@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from asl_env.agents.coevolution.loop import CoEvolution
     from asl_env.agents.coevolution.recipe import Recipe
+    from asl_env.agents.coevolution.world import World
 
 #: What a run is set up with when the command line does not say otherwise.
 DEFAULTS: dict[str, Any] = {
@@ -199,7 +200,7 @@ def _run(
             setup["corpus"], recipe, seed=seed, index=setup["index"], held_out=setup["held_out"]
         )
         agents = make_team(setup["agent"], recipe, seed, setup)
-        lines = cost(agents, recipe)
+        lines = [*_left_out(world), *cost(agents, recipe)]
     for line in lines:
         screen.print(line, soft_wrap=True, highlight=False)
     loop = CoEvolution(
@@ -221,6 +222,14 @@ def _run(
         )
         raise typer.Exit(130) from None
     _finish(loop, folder, machine)
+
+
+def _left_out(world: World) -> list[str]:
+    """What is not trained on because the run is measured on it."""
+    return [
+        f"{name}: left out {count} questions that are held out, or nearly the same"
+        for name, count in world.contaminated.items()
+    ]
 
 
 def _finish(loop: CoEvolution, folder: Path, machine: bool) -> None:

@@ -185,7 +185,7 @@ class VerifyPhase:
         stage, spec, real = self._stage, self.spec, self.spec.real
         if spec.max_claims is not None:
             state.claims = state.claims[-spec.max_claims :]
-        own, added = len(state.claims), 0
+        own, added, left_out = len(state.claims), 0, dict[str, int]()
         if real is not None and state.round >= real.start_round and real.share > 0.0:
             tasks = stage.world.labelled(real.path)
             wanted = round(own * real.share / (1.0 - real.share)) if real.share < 1.0 else own
@@ -194,8 +194,8 @@ class VerifyPhase:
             if real.share == 1.0 or spec.labels == "real":
                 own, state.claims = 0, []
             state.claims += fresh
-            added = len(fresh)
-        return {"claims": own, "real": added}
+            added, left_out = len(fresh), _left_out(stage, real.path)
+        return {"claims": own, "real": added} | left_out
 
     def assignments(self, state: RunState) -> Sequence[Assignment]:
         """The claims; none once the GRM learns no more."""
@@ -233,7 +233,8 @@ class SolvePhase:
     def begin(self, state: RunState) -> dict[str, Any]:
         """Tops the tasks up from earlier rounds if they are few."""
         if self.spec.tasks != "generated":
-            return {"tasks": len(self.assignments(state))}
+            count = {"tasks": len(self.assignments(state))}
+            return count | _left_out(self._stage, self.spec.tasks)
         return {"tasks": len(state.tasks), "topped_up": len(self._old(state))}
 
     def assignments(self, state: RunState) -> Sequence[Assignment]:
@@ -281,6 +282,12 @@ class SolvePhase:
         if self.spec.tasks != "generated":
             return []
         return state.pool[: max(0, self.spec.min_tasks - len(state.tasks))]
+
+
+def _left_out(stage: Stage, name: str) -> dict[str, int]:
+    """Questions of a labelled set that are held out; nothing where there are none."""
+    count = stage.world.contaminated.get(name)
+    return {"contaminated": count} if count else {}
 
 
 def make_phases(stage: Stage) -> dict[Phase, PhaseRunner]:

@@ -48,6 +48,8 @@ class World:
         topics: Seed topics of the generator.
         held_out: Evaluation sets by name; never trained on.
         task_sets: Labelled task sets that recipes may train on, by name.
+        contaminated: How many questions were left out of them because they are held out, by name;
+            sets without any are not in it.
         oracle: Knows the truth, or ``None``: then only golden answers do.
         digest: Hash of what is searched; a run resumes only on the same.
     """
@@ -57,6 +59,7 @@ class World:
     topics: Sequence[str]
     held_out: Mapping[str, Sequence[Task]] = field(default_factory=dict)
     task_sets: Mapping[str, Sequence[Task]] = field(default_factory=dict)
+    contaminated: Mapping[str, int] = field(default_factory=dict)
     oracle: Oracle | None = None
     digest: str = ""
 

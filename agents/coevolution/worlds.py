@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from asl_env.agents.coevolution.decontamination import decontaminate
 from asl_env.agents.coevolution.recipe import Recipe
 from asl_env.agents.coevolution.seeds import generator
 from asl_env.agents.coevolution.world import World
@@ -41,7 +42,8 @@ def open_world(
         held_out: Names or files of evaluation sets; MiniWiki has its own by default.
 
     Raises:
-        AslError: If the corpus, index or a task file cannot be opened.
+        AslError: If the corpus, index or a task file cannot be opened, or all questions of a
+            labelled set are held out.
     """
     from asl_env.tool import SearchTool
 
@@ -50,12 +52,15 @@ def open_world(
     names = list(held_out)
     if not names and found.name == "miniwiki":
         names = list(MINIWIKI_SETS)
+    measured = _load(names)
+    labelled, dropped = decontaminate(_task_sets(found, recipe), measured, recipe.filters)
     return World(
         name=found.name,
         tool=SearchTool(retriever, top_k=recipe.search.top_k, max_chars=recipe.search.max_chars),
         topics=_topics(found, recipe, seed),
-        held_out=_load(names),
-        task_sets=_task_sets(found, recipe),
+        held_out=measured,
+        task_sets=labelled,
+        contaminated=dropped,
         oracle=found.oracle,
         digest=found.digest,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from asl_env.agents.coevolution.rollouts import total
 from asl_env.agents.reproduce.claim import Claim
+from asl_env.agents.reproduce.costs import COLUMNS, arm_costs
 from asl_env.agents.reproduce.outcome import Outcome
 from asl_env.agents.reproduce.results import Results, metric_of
 from asl_env.agents.reproduce.setting import Setting
@@ -77,20 +77,13 @@ def outcome_table(outcomes: Sequence[Outcome]) -> str:
 def arm_table(claims: Sequence[Claim], results: Results) -> str:
     """What every arm reached and cost in its last round, seeds taken together."""
     rows = []
-    for arm in dict.fromkeys(arm.name for claim in claims for arm in claim.arms):
-        lasts = [results.last(arm, seed) for seed in results.seeds([arm])]
-        if not lasts:
-            continue
+    for cost in arm_costs(claims, results):
+        lasts = [results.last(cost.arm, seed) for seed in results.seeds([cost.arm])]
         scores = [[metric_of(row, name) for name in ("true", "judged")] for row in lasts]
         points, low, high = interquartile_means(scores)
         shown = [f"{points[n]:.3f} [{low[n]:.3f}, {high[n]:.3f}]" for n in range(2)]
-        policy = [row["rollouts"].get("played", {}).get("policy", 0) for row in lasts]
-        every = [total(row["rollouts"]) for row in lasts]
-        cost = [f"{_mean(policy):,.0f}", f"{_mean(every):,.0f}"]
-        cost += [f"{_mean([row[name] for row in lasts]):,.0f}" for name in ("seconds", "cpu")]
-        rows.append((f"`{arm}`", str(len(lasts)), *shown, *cost))
-    columns = ("arm", "seeds", "true", "judged", "policy rollouts", "all rollouts", "s", "CPU s")
-    return _table(columns, rows)
+        rows.append((f"`{cost.arm}`", str(cost.seeds), *shown, *cost.cells()))
+    return _table(("arm", "seeds", "true", "judged", *COLUMNS), rows)
 
 
 def fooled_table(arm: str, results: Results) -> str:
@@ -110,10 +103,6 @@ def fooled_table(arm: str, results: Results) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")[:160]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

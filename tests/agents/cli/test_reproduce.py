@@ -93,6 +93,8 @@ def test_a_quick_run_passes_through_everything_and_is_no_evidence(tmp_path, asl)
     assert "no evidence" in told
     assert [claim["claim"] for claim in result["claims"]] == ["hacking"]
     assert result["claims"][0]["verdict"] == "undecided"  # two seeds decide nothing
+    assert {arm["arm"] for arm in result["arms"]} == {"asl", "frozen-grm"}
+    assert all(arm["rollouts"] > max(arm["policy"]) >= 2 * 16 for arm in result["arms"])
     rows = (tmp_path / "tried" / "results" / "candidates" / "asl.jsonl").read_text().splitlines()
     assert not any(json.loads(row)["evidence"] for row in rows)
     code, out, _ = asl(*arguments)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import tiny
 
-from asl_env.agents.coevolution.phases import GeneratePhase, Stage, VerifyPhase
+from asl_env.agents.coevolution.phases import GeneratePhase, SolvePhase, Stage, VerifyPhase
 from asl_env.agents.coevolution.state import RunState
 from asl_env.agents.coevolution.team import Team
 from asl_env.episode import Claim, Role
@@ -40,3 +40,12 @@ def test_only_the_newest_claims_are_kept():
     state = RunState(round=1, claims=[CLAIM, replace(CLAIM, id="newest")])
     assert VerifyPhase(stage_of("verify.max_claims=1")).begin(state) == {"claims": 1, "real": 0}
     assert [claim.id for claim in state.claims] == ["newest"]
+
+
+@pytest.mark.parametrize(("counted", "said"), [({"real": 3}, {"contaminated": 3}), ({}, {})])
+def test_phases_say_how_many_labelled_questions_are_held_out(counted, said):
+    stage = stage_of("solve.tasks=real", "verify.real.share=0.5", "verify.real.path=real")
+    stage = replace(stage, world=replace(stage.world, contaminated=counted))
+    verify = VerifyPhase(stage).begin(RunState(round=1, claims=[CLAIM]))
+    assert verify == {"claims": 1, "real": 2} | said
+    assert SolvePhase(stage).begin(RunState(round=1)) == {"tasks": len(tiny.NAMES)} | said

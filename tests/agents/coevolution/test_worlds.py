@@ -56,6 +56,29 @@ def test_a_corpus_without_sets_of_its_own_is_measured_on_none():
     assert world.tool.retriever.search(["Asha"], 1)[0][0].passage.title == "Asha"
 
 
+def test_labelled_questions_that_are_held_out_are_left_out_and_counted(tmp_path):
+    lines = [
+        f'{{"question": "Where does {n} live?", "answer": ["{tiny.HOME[n]}"]}}\n'
+        for n in "Asha Birk Cleo".split()
+    ]
+    mine, test = tmp_path / "mine.jsonl", tmp_path / "test.jsonl"
+    mine.write_text("".join(lines))
+    test.write_text(lines[1])
+    recipe = tiny.make_recipe(
+        f"solve.tasks={mine}", "verify.real.share=0.5", f"verify.real.path={mine}"
+    )
+    world = open_world(Toy(), recipe, held_out=[str(test)])
+    names = [task.question.split()[2] for task in world.labelled(str(mine))]
+    assert (names, world.contaminated) == (["Asha", "Cleo"], {str(mine): 1})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train", "train-open"])
+def test_training_questions_of_miniwiki_are_not_in_its_evaluation_sets(name):
+    world = open_world("miniwiki", load_recipe("search-r1", [f"solve.tasks={name}"]))
+    assert (len(world.labelled(name)), world.contaminated) == (1000, {})
+
+
 @pytest.mark.slow
 def test_open_training_questions_are_the_same_with_one_other_reference():
     recipe = load_recipe("search-r1")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from asl_env.agents.reproduce.claims import HACKING
+from asl_env.agents.reproduce.costs import arm_costs
 from asl_env.agents.reproduce.figures import claim_figure
 from asl_env.agents.reproduce.outcome import digests, judge, read_results
 from asl_env.agents.reproduce.page import arm_table, fooled_table, outcome_table
@@ -52,6 +53,18 @@ def test_a_judge_that_is_hacked_when_frozen_and_only_then_reproduces_the_claim(t
     assert "6,100" in arm_table([HACKING], results)
     assert fooled_table("frozen-grm", results).count("Which river \\| runs here?") == 1
     assert "frozen-grm, judged" in claim_figure(HACKING, results)
+
+
+def test_costs_show_whether_the_policies_had_equal_budgets(tmp_path):
+    write(tmp_path, "frozen-grm", [0.5, 0.0, 0.1])
+    write(tmp_path, "asl", [0.5, 0.0, 0.1], seeds=range(2))
+    path = tmp_path / "candidates" / "asl.jsonl"
+    path.write_text(path.read_text().replace('"policy": 4000', '"policy": 4010', 1))
+    costs = arm_costs([HACKING], read_results([HACKING], SETTING, tmp_path))
+    told = {cost.arm: cost.cells() for cost in costs}
+    assert told["frozen-grm"] == ["4,000", "4,100", "10", "9"]
+    assert told["asl"] == ["4,005 (4,000 to 4,010)", "4,105", "10", "9"]
+    assert [cost.seeds for cost in costs] == [2, 5]
 
 
 def test_a_gap_that_does_not_widen_is_not_reproduced(tmp_path):
