@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from asl_env.agents.lm.nano.settings import GIVEN_MODEL, WarmupSettings
 from asl_env.agents.lm.nano.warmup import RECORD
 
 _HEAD = """\
@@ -54,10 +56,19 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> None:
     (folder / "README.md").write_text("\n".join(_lines(folder, record)) + "\n", encoding="utf-8")
 
 
+def _command(settings: Mapping[str, Any], model: str | None) -> str:
+    """The command that made it; the card refers to the record for settings that were changed."""
+    usual = WarmupSettings() if model is None else GIVEN_MODEL
+    usual = replace(usual, seed=settings["seed"])
+    chosen = "" if model is None else f" --model {model}"
+    changed = json.loads(json.dumps(usual.record())) != json.loads(json.dumps(settings))
+    more = f" --set ...    # the settings of {RECORD}" if changed else ""
+    return f"asl warmup{chosen} --seed {settings['seed']} --out FOLDER{more}"
+
+
 def _lines(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
     settings, model = record["settings"], record["model"]
     stages = settings["stages"]
-    chosen = "" if model is None else f" --model {model}"
     yield _HEAD.format(
         title="asl-env nano" if model is None else f"{model}, warmed up with asl-env",
         what=(
@@ -72,7 +83,7 @@ def _lines(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
         tokens=record["tokens"],
         seed=settings["seed"],
         validation_loss=record["validation_loss"],
-        command=f"asl warmup{chosen} --seed {settings['seed']} --out FOLDER",
+        command=_command(settings, model),
     )
     measured = record.get("measured")
     if measured:

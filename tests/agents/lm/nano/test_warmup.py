@@ -74,6 +74,7 @@ def test_the_folder_opens_as_a_language_model(finished):
     card = (folder / "README.md").read_text()
     assert "80 scripted episodes" in card
     assert "seed 0" in card
+    assert "asl warmup --seed 0 --out FOLDER --set ...    # the settings of warmup.json" in card
     assert not (folder / "unfinished").exists()
 
 
