@@ -18,6 +18,8 @@ from asl_env.corpora.errors import AslError, did_you_mean
 
 #: Exit codes: what the shell gets.
 FAILED, INTERRUPTED = 2, 130
+#: What typer raises for wrong usage; it has no name that all versions share.
+_UsageError: Any = typer.BadParameter.__base__
 
 
 class Command(NamedTuple):
@@ -90,12 +92,23 @@ def _run(typed: list[str]) -> int:
     if chosen is not None and chosen not in COMMANDS:
         raise AslError(f"no command {chosen!r}{did_you_mean(chosen, COMMANDS)}")
     try:
-        build(chosen)(args=typed, prog_name="asl")
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            raise KeyboardInterrupt from end
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
+        code = build(chosen)(args=typed, prog_name="asl", standalone_mode=False)
+    except typer.Abort as end:
+        raise KeyboardInterrupt from end
+    except _UsageError as error:
+        return _misused(error)
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _misused(error: Any) -> int:
+    """Says in one line what is wrong with the arguments; without any, typer has shown the help."""
+    said = " ".join(error.format_message().split())
+    if said and type(error).__name__ != "NoArgsIsHelpError":
+        where = "asl" if error.ctx is None else error.ctx.command_path
+        raise AslError(f"{said.rstrip('.')}; see {where} --help")
+    return FAILED
 
 
 def _guarded(run: Callable[[], int]) -> int:

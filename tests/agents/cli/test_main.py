@@ -40,7 +40,10 @@ def test_version(asl):
 
 
 def test_no_command_shows_the_overview(asl):
-    assert "rescore" in "".join(asl()[1:])
+    code, out, err = asl()
+    assert code == 2
+    assert "rescore" in out + err
+    assert "asl:" not in err
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,11 @@ def test_no_command_shows_the_overview(asl):
         (["eval", "--tasks", "miniwiki-1hp"], "did you mean 'miniwiki-1hop'?\n"),
         (["eval", "--corpus", "miniwik", "--limit", "1"], "did you mean 'miniwiki'?\n"),
         (["rescore", "nowhere"], "nowhere: cannot be read (No such file or directory)\n"),
+        (["warmup"], "Missing option '--out'; see asl warmup --help\n"),
+        (["train", "--sed", "3"], "(Possible options: --seed, --set); see asl train --help\n"),
+        (["train", "--rounds", "two"], "see asl train --help\n"),
+        (["index", "buid"], "Did you mean 'build'?; see asl index --help\n"),
+        (["--verson"], "(Possible options: --version); see asl --help\n"),
     ],
 )
 def test_a_mistake_is_one_line_with_exit_code_2(arguments, said, asl):
