@@ -68,9 +68,15 @@ def write_report(folders: str | Path | Sequence[str | Path], out: str | Path | N
 
 
 def _read(source: Path, number: int, catalog: Catalog) -> Part:
-    if (source / CONFIG).is_file():
-        return read_run(source, number, catalog)
-    return read_evaluation(source, number, catalog)
+    reads = read_run if (source / CONFIG).is_file() else read_evaluation
+    try:
+        return reads(source, number, catalog)
+    except OSError as error:
+        if error.filename is None:  # the catalog, which is written meanwhile, has no name
+            raise
+        raise RecordError(
+            f"{error.filename}: cannot be read ({error.strerror or error})"
+        ) from error
 
 
 def _write(file: BinaryIO, parts: Sequence[Part], data: BinaryIO, count: int) -> None:

@@ -99,6 +99,14 @@ def test_a_folder_without_either_is_named(tmp_path):
         write_report(tmp_path)
 
 
+def test_a_log_that_cannot_be_read_is_named(run):
+    (run / "events.jsonl").unlink()
+    (run / "events.jsonl").mkdir()
+    with pytest.raises(RecordError, match=r"events\.jsonl: cannot be read"):
+        write_report(run)
+    assert not list(run.glob("*.part"))
+
+
 def test_a_place_that_cannot_be_written_is_named(run):
     with pytest.raises(RunError, match=r"nowhere/x\.html: cannot be written"):
         write_report(run, run / "nowhere" / "x.html")
