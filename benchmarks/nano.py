@@ -22,6 +22,7 @@ from asl_env.agents.lm.agent import LanguageModelAgent
 from asl_env.agents.lm.nano.measure import measure
 from asl_env.agents.lm.sampling import Sampling
 from asl_env.agents.report.intervals import wilson
+from asl_env.errors import AslError
 from asl_env.evaluation.statistics import bootstrap_mean
 
 
@@ -38,7 +39,7 @@ def shares(found: Mapping[str, Any]) -> dict[str, float]:
 
 def measured(model: str, count: int, temperature: float | None) -> dict[str, float]:
     """Measures one model."""
-    sampling = Sampling(temperature=temperature or 1.0, max_new_tokens=96)
+    sampling = Sampling(temperature=1.0 if temperature is None else temperature, max_new_tokens=96)
     agent = LanguageModelAgent(model, sampling=sampling)
     return shares(measure(agent, count, greedy=temperature is None))
 
@@ -69,6 +70,14 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, help="sample in place of greedy play")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    try:
+        run(arguments)
+    except AslError as error:
+        raise SystemExit(str(error)) from error
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measures what the command line names."""
     count, temperature = arguments.questions, arguments.temperature
     before = measured(arguments.model, count, temperature)
     alone(before, count)

@@ -109,14 +109,14 @@ class GRPOSettings:
                 f"{did_you_mean(str(self.scale), _SCALES)}"
             )
         for name in ("reward_scale", "temperatures"):
-            _check_seats(name, getattr(self, name))
+            object.__setattr__(self, name, _by_seat(name, getattr(self, name)))
         for value in (self.temperature, *self.temperatures.values()):
             if not (math.isfinite(value) and value > 0):
                 raise LanguageModelError(f"temperature={value} must be above 0")
 
     def of_seat(self, role: Role) -> GRPOSettings:
         """Settings with the temperature of one seat as the only one."""
-        temperature = _of_seat(self.temperatures, role, self.temperature)
+        temperature = self.temperatures.get(role.value, self.temperature)
         return replace(self, temperature=temperature, temperatures={})
 
     @classmethod
@@ -137,7 +137,7 @@ class GRPOSettings:
 
     def weight(self, role: Role) -> float:
         """Weight of a seat's advantages."""
-        return _of_seat(self.reward_scale, role, 1.0)
+        return self.reward_scale.get(role.value, 1.0)
 
 
 _SCALES = ("group", "batch", "none")
@@ -157,17 +157,30 @@ _LEAST = {
 }
 
 
-def _of_seat(values: Mapping[str, float], role: Role, default: float) -> float:
-    return float({str(seat): value for seat, value in values.items()}.get(role.value, default))
+def _by_seat(name: str, given: Any) -> dict[str, float]:
+    """Numbers by the name of the seat.
 
-
-def _check_seats(name: str, values: Mapping[str, float]) -> None:
+    Raises:
+        LanguageModelError: If it is no mapping, or of other seats, or not of numbers.
+    """
     seats = [role.value for role in Role]
-    for seat in values:
+    if not isinstance(given, Mapping):
+        raise LanguageModelError(
+            f"{name}={given!r}: write a number per seat, as in {{policy: 0.7}}"
+        )
+    numbers: dict[str, float] = {}
+    for seat, value in given.items():
+        number = _number(value)
         if str(seat) not in seats:
             raise LanguageModelError(
                 f"{name}: no seat is called {seat!r}{did_you_mean(str(seat), seats)}"
             )
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise LanguageModelError(f"{name}: {seat}={value!r} is no number")
+        if not math.isfinite(number):
+            raise LanguageModelError(f"{name}: {seat}={value!r} must be finite")
+        numbers[str(seat)] = number
+    return numbers
 
 
 def _made(kind: Any, given: Mapping[str, Any], where: str) -> Any:

@@ -23,20 +23,29 @@ def names_in(question: str) -> list[str]:
     Args:
         question: Any text.
     """
-    names: list[list[str]] = [[]]
+    return [name for _, name in named(question)]
+
+
+def named(text: str) -> list[tuple[str, str]]:
+    """Names and numbers as ``names_in`` finds them, each with the word in front of it.
+
+    Args:
+        text: Any text.
+    """
+    found: list[tuple[str, list[str]]] = [("", [])]
     opens = True
-    for word in question.split():
+    for word in text.split():
         bare = _AFTER.sub("", word.lstrip(_BEFORE))
         ends = _END.match(word) is not None
         bare = bare.rstrip(".") if ends else bare
         if opens or bare == "I" or not bare or not (bare[0].isupper() or bare[0].isdigit()):
-            names.append([])
+            found.append((word, []))
         else:
-            names[-1].append(bare)
+            found[-1][1].append(bare)
             if bare != word.lstrip(_BEFORE):
-                names.append([])
+                found.append((word, []))
         opens = ends
-    return [" ".join(name) for name in names if name]
+    return [(before, " ".join(words)) for before, words in found if words]
 
 
 def ungrounded(episode: Trajectory, dialect: Dialect) -> str | None:

@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from asl_env.corpora.passages import Passage
 from asl_env.episode import Trajectory
 from asl_env.protocols import Dialect
-from asl_env.rewards.grounding import names_in
+from asl_env.rewards.grounding import named
 from asl_env.rewards.matching import cover_em
 
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
-_YEAR = re.compile(r"\d{4}")
-_THE = re.compile(r"\b[Tt]he $")
+_YEAR = re.compile(r"1\d{3}|20\d{2}")
 
 
 def near_misses(episode: Trajectory, dialect: Dialect) -> list[str]:
@@ -57,18 +56,29 @@ def _alike(answer: str, title: str, text: str) -> list[str]:
     """All of one kind with the answer in a passage; its title is a name."""
     number = _NUMBER.search(answer)
     if number is not None:
-        is_year = _YEAR.fullmatch(number[0]) is not None
+        others = _NUMBER.findall(text)
         return [
             answer.replace(number[0], other, 1)
-            for other in _NUMBER.findall(text)
-            if (_YEAR.fullmatch(other) is not None) == is_year
+            for other in others
+            if _is_year(other) == _is_year(number[0]) and _value(other) != _value(number[0])
         ]
     if not answer.removeprefix("the ")[:1].isupper():
         return []
-    names = [_with_article(name, text) for name in names_in(text) if name[0].isalpha()]
+    # With the article that the text has, so that its form does not tell it from an answer.
+    names = [
+        f"the {name}" if before.lower() == "the" else name
+        for before, name in named(text)
+        if name[0].isalpha()
+    ]
     return [title, *names] if title else names
 
 
-def _with_article(name: str, text: str) -> str:
-    """The name as the text has it, so that its form does not tell it from an answer."""
-    return f"the {name}" if _THE.search(text[: max(0, text.find(name))]) else name
+def _is_year(number: str) -> bool:
+    return _YEAR.fullmatch(number) is not None
+
+
+def _value(number: str) -> float | str:
+    try:
+        return float(number.replace(",", ""))
+    except ValueError:  # several points: a date, a version
+        return number

@@ -19,7 +19,6 @@ from transformers import (
 
 from asl_env.agents.lm.learner import GRPOLearner
 from asl_env.agents.lm.loading import LanguageModel, load_language_model
-from asl_env.agents.lm.settings import GRPOSettings
 from asl_env.agents.lm.template import TEMPLATES
 from asl_env.envs.seat import Seat, make_tool
 from asl_env.envs.vector import SeatVectorEnv
@@ -353,41 +352,6 @@ def test_out_of_memory_names_what_to_lower(monkeypatch):
 def test_a_group_of_one_is_no_group():
     with pytest.raises(LanguageModelError, match="group_size of at least 2, not 1"):
         make_learner().learn(Role.POLICY, make_env(num_envs=4, group_size=1), 16)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"learningrate": 1}, "called 'learningrate'; did you mean 'learning_rate'"),
-        ({"temperature": 0}, "temperature=0 must be above 0"),
-        ({"scale": "groups"}, "'groups' is none of group, batch, none"),
-        ({"lora": {"ranks": 3}}, "lora: no setting of the learner is called 'ranks'"),
-        ({"reward_scale": {"judge": 1.0}}, "reward_scale: no seat is called 'judge'"),
-        (
-            {"temperatures": {"gmr": 1.0}},
-            "temperatures: no seat is called 'gmr'; did you mean 'grm'",
-        ),
-        ({"temperatures": {"grm": 0}}, "temperature=0 must be above 0"),
-        ({"clip": math.nan}, "clip=nan must be"),
-    ],
-)
-def test_wrong_settings_are_one_line(settings, message):
-    with pytest.raises(LanguageModelError, match=message) as error:
-        make_learner(**settings)
-    assert "\n" not in str(error.value)
-
-
-def test_a_number_may_be_spelt_as_yaml_leaves_it():
-    assert GRPOSettings.of({"learning_rate": "3e-4"}).learning_rate == 0.0003
-
-
-@pytest.mark.parametrize(
-    "settings", [{"learning_rate": "fast"}, {"lora": {"rank": "big"}}, {"groups": [1]}]
-)
-def test_a_value_of_the_wrong_kind_is_one_line(settings):
-    with pytest.raises(LanguageModelError, match="a value of the wrong kind") as caught:
-        GRPOSettings.of(settings)
-    assert "\n" not in str(caught.value)
 
 
 def test_wrong_checkpoints_are_one_line(tmp_path):

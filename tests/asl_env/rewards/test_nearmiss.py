@@ -50,6 +50,18 @@ def test_other_passages_are_looked_at_only_where_its_own_has_none():
     assert near_misses(written("Madrid"), ASL)[-2:] == ["Quito", "Diego Ruiz"]
 
 
+def test_numbers_are_compared_by_what_they_are_worth():
+    place = Passage("3", "Hill", "It is 10.0 km away, 5123 m high and 7 km wide, since 1900.")
+    assert near_misses(written("10 km", (place,)), ASL) == ["5123 km", "7 km"]
+
+
+def test_the_article_is_that_of_the_very_name():
+    coast = Passage("4", "Ana", "She saw the Limassol coast, met Lima there, and left the Red Sea.")
+    assert near_misses(written("Rosa", (coast,)), ASL) == [
+        "Ana", "the Limassol", "Lima", "the Red Sea",
+    ]  # fmt: skip
+
+
 def test_who_read_nothing_has_no_near_miss():
     assert near_misses(written("Lima", ()), ASL) == []
 
