@@ -35,7 +35,7 @@ import numpy as np
 
 from asl_env.agents.report.intervals import wilson
 from asl_env.corpora.passages import Passage
-from asl_env.errors import BadIndexError
+from asl_env.errors import AslError, BadIndexError
 from asl_env.evaluation.statistics import Estimate, bootstrap_mean
 from asl_env.protocols import Encoder, Hit, Retriever
 from asl_env.retrieval.bm25 import BM25Retriever, indexed_text
@@ -128,9 +128,15 @@ def sampled(data: dict[str, Any], size: int) -> list[Passage]:
     return [passages[row] for row in sorted(kept | set(draw.tolist()))]
 
 
-def dense(passages: list[Passage], encoder: Encoder, keep: Path | None) -> FaissRetriever:
-    """Exact search over the vectors of passages, which are encoded once if they can be kept."""
-    path = None
+def dense(
+    passages: list[Passage], encoder: Encoder, keep: Path | None
+) -> tuple[FaissRetriever, float]:
+    """Exact search over the vectors of passages, which are encoded once if they can be kept.
+
+    Returns:
+        The retriever, and how many passages were encoded per second; 0 where none was.
+    """
+    path, rate = None, 0.0
     if keep is not None:
         digest = hashlib.sha256("\0".join(map(indexed_text, passages)).encode()).hexdigest()
         keep.mkdir(parents=True, exist_ok=True)
@@ -138,10 +144,14 @@ def dense(passages: list[Passage], encoder: Encoder, keep: Path | None) -> Faiss
     if path is not None and path.is_file():
         vectors = np.load(path)
     else:
+        start = time.perf_counter()
         vectors = np.concatenate(list(encode_all(passages, encoder)))
+        rate = len(passages) / (time.perf_counter() - start)
         if path is not None:
-            np.save(path, vectors)
-    return FaissRetriever(passages, fill(ArrayVectors(vectors), "faiss-flat"), encoder)
+            part = path.with_suffix(".part.npy")
+            np.save(part, vectors)
+            part.replace(path)
+    return FaissRetriever(passages, fill(ArrayVectors(vectors), "faiss-flat"), encoder), rate
 
 
 class OnnxReranker:
@@ -257,9 +267,8 @@ def compare(passages: list[Passage], data: dict[str, Any], options: argparse.Nam
         except BadIndexError as error:
             print(f"{name}: {error}")
             continue
-        start = time.perf_counter()
-        nearest = dense(passages, encoder, options.keep)
-        evaluate(name, nearest, data, len(passages) / (time.perf_counter() - start))
+        nearest, rate = dense(passages, encoder, options.keep)
+        evaluate(name, nearest, data, rate)
         if bm25 is None:
             continue
         hybrid = HybridRetriever([bm25, nearest])
@@ -269,4 +278,7 @@ def compare(passages: list[Passage], data: dict[str, Any], options: argparse.Nam
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (AslError, OSError, ImportError) as error:
+        raise SystemExit(f"encoders: {error}") from error

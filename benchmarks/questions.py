@@ -14,6 +14,7 @@ Scores go to ``benchmarks/results/questions``, without questions, answers or pas
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import platform
 import sys
@@ -87,8 +88,10 @@ def trained(run: Path) -> dict[str, Any]:
     """How a run was trained; its folder's name stays out of the results."""
     folder = RunFolder(run)
     if not folder.begun:
-        return {"agent": "checkpoint"}
-    config, state = folder.config(), folder.peek_state() or {}
+        return {"agent": "checkpoint", "weights": digest(run)}
+    config, state = folder.config(), folder.peek_state()
+    if state is None:
+        raise AgentError(f"{run}: has no checkpoint yet; let it finish a chunk")
     recipe = config.get("recipe", {})
     return {
         "agent": "run",
@@ -96,8 +99,18 @@ def trained(run: Path) -> dict[str, Any]:
         "corpus": config.get("corpus"),
         "seed": config.get("seed"),
         "labelled": recipe.get("solve", {}).get("tasks"),
-        "checkpoint": state.get("checkpoint"),
+        "checkpoint": state["checkpoint"],
+        "weights": digest(folder.checkpoint(state["checkpoint"])),
     }
+
+
+def digest(folder: Path) -> str:
+    """Tells two checkpoints apart: of the names and contents of all files in a folder."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 class Bench:
@@ -123,8 +136,14 @@ class Bench:
         for one in load_sets(self._data, names):
             for line in one.report.lines():
                 print(f"{one.name}: left out {line}", file=sys.stderr)
-            found.append(ask(one, self._evidence, self._limit))
-            self._results.write_set(found[-1], self._evidence.count)
+            asked = ask(one, self._evidence, self._limit)
+            self._results.write_set(asked, self._evidence.count)
+            if asked.tasks:
+                found.append(asked)
+            else:
+                print(f"{one.name}: nothing can be asked over these passages", file=sys.stderr)
+        if not found:
+            raise AslError(f"nothing of {', '.join(names)} can be asked over these passages")
         return found
 
     def measure(self, player: Player, spec: EvalSpec, asked: Sequence[Asked]) -> None:
@@ -156,6 +175,13 @@ class Bench:
             )
 
 
+def count(text: str) -> int:
+    """A number of questions, at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of questions")
+    return int(text)
+
+
 def main() -> None:
     """Measures what is not yet measured, and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -167,19 +193,21 @@ def main() -> None:
     parser.add_argument("--candidates", type=Path, metavar="RUN", help="a trained one beside it")
     parser.add_argument("--nano", type=Path, metavar="RUN", help="a trained one beside it")
     parser.add_argument("--spec", nargs="+", default=["asl-v1"], help="names or YAML files")
-    parser.add_argument("--limit", type=int, help="questions of each set; makes it a trial")
-    parser.add_argument("--out", type=Path, default=Path("runs/questions"))
+    parser.add_argument("--limit", type=count, help="questions of each set; makes it a trial")
+    parser.add_argument("--out", type=Path, help="folder of the evaluations")
     parser.add_argument("--results", type=Path, help="folder of scores")
     parser.add_argument("--table", action="store_true", help="print the tables and stop")
     arguments = parser.parse_args()
-    trial = arguments.out / "results"
-    folder = arguments.results or (RESULTS if arguments.limit is None else trial)
+    # A trial asks other questions: in a folder of its own it is in nobody's way.
+    usual = "questions" if arguments.limit is None else f"questions-{arguments.limit}"
+    out = arguments.out or Path("runs") / usual
+    folder = arguments.results or (RESULTS if arguments.limit is None else out / "results")
     results = Results(folder)
     if not arguments.table:
         if arguments.data is None:
             parser.error("--data DIR is missing: the folder of passages.jsonl and the questions")
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-        bench = Bench(arguments.data, arguments.out, results, arguments.limit)
+        bench = Bench(arguments.data, out, results, arguments.limit)
         asked = bench.sets(arguments.sets)
         for player in players(arguments):
             for spec in map(load_spec, arguments.spec):

@@ -20,6 +20,7 @@ import json
 import shutil
 from pathlib import Path
 
+from asl_env.errors import AslError
 from asl_env.retrieval.index import index_info, open_index
 from asl_env.retrieval.manifest import DENSE, FAISS_FILE
 
@@ -89,22 +90,24 @@ def main() -> None:
     parser.add_argument("--server", type=Path, required=True, help="their retrieval_server.py")
     arguments = parser.parse_args()
     info = index_info(arguments.index)
+    dense = model_folder(info.encoder) if info.encoder is not None else None
+    if dense is not None and (kind := info.dense or info.kind) != "faiss-flat":
+        raise SystemExit(f"the dense part is {kind}; build a faiss-flat index: both exact")
     server = changed(arguments.server.read_text(encoding="utf-8"))
     arguments.folder.mkdir(parents=True, exist_ok=True)
     (arguments.folder / "retrieval_server.py").write_text(server, encoding="utf-8")
     count = write_corpus(arguments.index, arguments.folder / "corpus.jsonl")
     print(f"{count:,} passages. In {arguments.folder}:\n")
-    if info.encoder is None:
+    if dense is None:
         print(BM25_COMMANDS)
         return
-    if (kind := info.dense or info.kind) != "faiss-flat":
-        raise SystemExit(
-            f"the dense part is {kind}; build a faiss-flat index, so that both are exact"
-        )
-    name, model = model_folder(info.encoder)
+    name, model = dense
     shutil.copyfile(arguments.index / DENSE / FAISS_FILE, arguments.folder / "flat.index")
     print(DENSE_COMMAND.format(name=name, model=model))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (AslError, OSError, ImportError) as error:
+        raise SystemExit(f"rival_server: {error}") from error

@@ -6,7 +6,8 @@ so that the seat becomes an ordinary environment with a ``Box`` and a ``Discrete
 
     python examples/sb3_ppo.py --steps 4096
 
-MaskablePPO with a network made for menus learns much faster: that is what ``asl train`` uses.
+MaskablePPO with a network made for menus learns much faster: that is what ``asl train --agent
+candidates`` uses.
 """
 
 from __future__ import annotations

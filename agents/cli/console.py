@@ -17,14 +17,14 @@ def person() -> Console:
     """Returns the console for people: standard output, colours only in a terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False)
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def status() -> Console:
     """Returns the console for progress and remarks: standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def progress(*columns: ProgressColumn) -> Progress:

@@ -43,8 +43,8 @@ def train(
         typer.Option(
             help="candidates, nano, model:NAME_OR_PATH, lexical, random, endpoint:URL#MODEL, a run "
             "folder, or my_module:MyAgent; for one seat generator=..., policy=... or grm=... "
-            "(repeatable).  [default: nano; candidates where the recipe or the corpus is not made "
-            "for it]"
+            "(repeatable).  [default: nano; candidates with a recipe for them, or, without a "
+            "recipe, on another corpus than miniwiki]"
         ),
     ] = None,
     model: Annotated[

@@ -86,7 +86,7 @@ def open_index(
     path = Path(folder).expanduser()
     info = read_manifest(path)
     if precision != "float32" and info.encoder in (None, "static"):
-        raise BadIndexError(f"{path}: has no encoder that computes in {precision}; leave it out")
+        raise BadIndexError(f"{path}: has no encoder that computes in {precision}; take float32")
     try:
         return _open(path, info, encoder, precision)
     except CorpusError as error:

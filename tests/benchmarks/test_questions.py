@@ -8,7 +8,7 @@ import pytest
 
 from asl_env.agents.candidates.learner import CandidatesLearner
 from asl_env.agents.lm.nano.episodes import MAX_CHARS
-from asl_env.errors import AgentError
+from asl_env.errors import AgentError, AslError
 from asl_env.evaluation.spec import load_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,6 +140,31 @@ def test_a_run_of_another_kind_is_refused(data, run, tmp_path):
     assert "| `candidates-trained` |" in printed
     with pytest.raises(AgentError, match="is a CandidatesLearner, not a LanguageModelAgent"):
         run(*sets, "nano", "--nano", tmp_path / "run")
+
+
+def test_another_checkpoint_is_measured_anew(data, run, tmp_path):
+    sets = ("--data", data, "--sets", "nq-open-dev", "--agents", "candidates", "--candidates")
+    for seed in (0, 1):
+        (tmp_path / f"run{seed}").mkdir()
+        CandidatesLearner(seed=seed).save(tmp_path / f"run{seed}")
+    run(*sets, tmp_path / "run0")
+    run(*sets, tmp_path / "run0")
+    with pytest.raises(AslError, match="weights"):
+        run(*sets, tmp_path / "run1")
+
+
+def test_a_set_of_which_nothing_can_be_asked_is_left_out(data, run):
+    (data / "nq-open-dev.jsonl").write_text('{"question": "Who is it?", "answer": ["Nobody"]}\n')
+    assert "### hotpotqa-dev" in run("--data", data, *SETS)
+    with pytest.raises(AslError, match="nothing of nq-open-dev can be asked"):
+        run("--data", data, "--sets", "nq-open-dev", "--agents", "random")
+
+
+@pytest.mark.parametrize("limit", ["-1", "0", "x"])
+def test_a_limit_is_a_number_of_questions(data, run, limit, capsys):
+    with pytest.raises(SystemExit):
+        run("--data", data, *SETS, f"--limit={limit}")
+    assert "is no number of questions" in capsys.readouterr().err
 
 
 def test_the_spec_for_nano_is_asl_v1_with_shorter_results():
