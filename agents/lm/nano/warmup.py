@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,7 @@ def warmup(
         stage = settings.stages[number]
         corpus = gather(settings, stage, number, folder, count, looks.gathering)
         trainer.run(number, corpus, folder / UNFINISHED, looks)
-    check = gather(settings, _CHECK, VALIDATION, folder, count, looks.gathering)
+    check = gather(settings, _check(settings), VALIDATION, folder, count, looks.gathering)
     record = {
         "settings": settings.record(),
         "model": None if given is None else given.name,
@@ -101,6 +101,16 @@ def warmup(
     }
     _finish(folder, trainer.model, tokenizer, record)
     return record
+
+
+def _check(settings: WarmupSettings) -> Stage:
+    """The episodes that the loss is measured on: a tenth of those learned from, or fewer.
+
+    A large model takes minutes for what a nano model takes seconds for.
+    """
+    learned = sum(stage.worlds * stage.episodes for stage in settings.stages)
+    tenth = max(12, learned // (10 * _CHECK.worlds))
+    return replace(_CHECK, episodes=min(_CHECK.episodes, tenth))
 
 
 def _model(

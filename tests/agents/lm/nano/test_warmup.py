@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,14 @@ def test_it_learns_and_notes_what_it_did(finished):
     assert record["loss"][-1] < record["loss"][0]
     assert record["steps"] > 10
     assert 0 < record["validation_loss"] < record["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("worlds", "episodes", "checked"), [(1, 24, 12), (4, 240, 48), (99, 240, 240)]
+)
+def test_the_loss_is_measured_on_a_tenth_of_what_is_learned_from(worlds, episodes, checked):
+    stage = Stage(worlds, episodes, 0.0, 0.0, 0.0, 0.0)
+    assert module._check(replace(SETTINGS, stages=(stage,))).episodes == checked
 
 
 @pytest.mark.slow
