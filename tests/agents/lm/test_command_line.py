@@ -34,10 +34,14 @@ def here(tiny, tmp_path, monkeypatch):
     """A folder with a corpus, questions, and a tiny model."""
     monkeypatch.chdir(tmp_path)
     passage = {"id": "1", "title": "Peru", "text": "The capital of Peru is Lima."}
-    task = {"id": "t", "question": "What is the capital of Peru?", "golden_answers": ["Lima"]}
     Path("towns.jsonl").write_text(json.dumps(passage) + "\n")
-    for name in ("eval.jsonl", "labelled.jsonl"):
-        Path(name).write_text(json.dumps(task) + "\n")
+    asked = {
+        "eval": "What is the capital of Peru?",
+        "labelled": "Which town do Peruvians rule from?",
+    }
+    for name, question in asked.items():
+        task = {"id": "t", "question": question, "golden_answers": ["Lima"]}
+        Path(f"{name}.jsonl").write_text(json.dumps(task) + "\n")
     tiny.model.save_pretrained("tiny-model")
     tiny.tokenizer.save_pretrained("tiny-model")
     return tmp_path
