@@ -38,13 +38,15 @@ SMALL = [part for setting in SETTINGS for part in ("--set", setting)]
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder with a corpus and an evaluation set."""
+    """A folder with a corpus, an evaluation set, and other labelled questions."""
     monkeypatch.chdir(tmp_path)
     passages = [{"id": p.id, "title": p.title, "text": p.text} for p in tiny.PASSAGES]
     tasks = [{"id": t.id, "question": t.question, "golden_answers": list(t.answers)}
              for t in tiny.make_world().held_out["towns"]]  # fmt: skip
-    for name, rows in (("towns.jsonl", passages), ("eval.jsonl", tasks)):
-        Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    labelled = [{**one, "question": f"Which town is {one['golden_answers'][0]}?"} for one in tasks]
+    files = {"towns": passages, "eval": tasks, "labelled": labelled}
+    for name, rows in files.items():
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return tmp_path
 
 
@@ -89,7 +91,10 @@ def test_machines_get_one_json_object(here, capsys):
 def test_every_recipe_runs_with_candidates(here, name):
     place = ["--corpus", "towns.jsonl", "--held-out", "eval.jsonl", "--agent", "candidates"]
     sizes = [one for one in SETTINGS if not one.startswith("verify.") or "verify" in PHASES[name]]
-    labels = {"search-r1": "solve.tasks=eval.jsonl", "asl-real-data": "verify.real.path=eval.jsonl"}
+    labels = {
+        "search-r1": "solve.tasks=labelled.jsonl",
+        "asl-real-data": "verify.real.path=labelled.jsonl",
+    }
     if name == "search-r1":
         sizes = [one for one in sizes if not one.startswith("generate.")]
     changes = [part for one in [*sizes, *([labels[name]] if name in labels else [])]
